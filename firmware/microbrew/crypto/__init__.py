@@ -1,0 +1,153 @@
+"""The crypto facade: the few verbs that the protocols need, over interchangeable backends.
+
+A backend is a class derived from ``Crypto``; protocol code gets an instance passed in and never imports one.
+Curves are named by their COSE numbers (RFC 9053 section 7.1). Public keys of P-256 are ``x || y``, 64 bytes;
+where only the x-coordinate is known (EDHOC, RFC 9528 section 3.7), 32 bytes. Private keys are handles, so that
+one may live in hardware.
+"""
+
+from microbrew.compat import const
+from microbrew.errors import CryptoError
+
+P256 = 1
+X25519 = 4
+ED25519 = 6
+
+_HASH_LEN = const(32)
+
+SPKI_P256_PREFIX = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00"
+
+
+class PrivateKey:
+    """Handle of a private key. ``curve`` is its COSE number, ``public`` the public key bytes."""
+
+    __slots__ = ("curve", "public", "secret")
+
+    def __init__(self, curve, public, secret):
+        self.curve = curve
+        self.public = public
+        self.secret = secret
+
+    def wipe(self):
+        """Forget the secret, overwriting it where the backend keeps it in a buffer of ours."""
+        if isinstance(self.secret, bytearray):
+            wipe(self.secret)
+        self.secret = None
+
+
+class Crypto:
+    """What every backend offers. Subclasses supply the verbs that raise NotImplementedError here."""
+
+    name = "none"
+    constant_time = False
+
+    def random(self, length):
+        """``length`` bytes from a cryptographic random generator."""
+        raise NotImplementedError
+
+    def sha256(self, data):
+        """SHA-256 of ``data``, 32 bytes."""
+        raise NotImplementedError
+
+    def hmac(self, key, data):
+        """HMAC-SHA-256 (RFC 2104), 32 bytes."""
+        raise NotImplementedError
+
+    def ccm_seal(self, key, nonce, aad, plaintext, tag_len):
+        """AES-CCM with a 16-byte key, a 13-byte nonce and L=2 (RFC 3610): ciphertext then tag."""
+        raise NotImplementedError
+
+    def ccm_open(self, key, nonce, aad, ciphertext, tag_len):
+        """Inverse of ``ccm_seal``: the plaintext. Raises CryptoError, having released nothing."""
+        raise NotImplementedError
+
+    def generate(self, curve):
+        """A fresh key pair on ``curve``: a PrivateKey."""
+        raise NotImplementedError
+
+    def load_private(self, curve, secret):
+        """PrivateKey of a 32-byte big-endian scalar. Raises CryptoError if it is out of range."""
+        raise NotImplementedError
+
+    def ecdh(self, private, peer):
+        """Shared secret, 32 bytes: x-coordinate of the product. ``peer`` is x or x || y.
+
+        Raises CryptoError for a point that is not on the curve.
+        """
+        raise NotImplementedError
+
+    def sign(self, private, message):
+        """Signature over ``message``: ES256 (r || s, RFC 6979) for P-256, 64 bytes."""
+        raise NotImplementedError
+
+    def verify(self, curve, public, message, signature):
+        """Raises CryptoError unless ``signature`` over ``message`` holds for the public key."""
+        raise NotImplementedError
+
+    def hkdf_extract(self, salt, ikm):
+        """HKDF-Extract with SHA-256 (RFC 5869 section 2.2)."""
+        return self.hmac(salt if len(salt) else bytes(_HASH_LEN), ikm)
+
+    def hkdf_expand(self, prk, info, length):
+        """HKDF-Expand with SHA-256 (RFC 5869 section 2.3), up to 8160 bytes."""
+        if length > 255 * _HASH_LEN:
+            raise ValueError("HKDF-Expand: too long")
+        out = bytearray()
+        block = b""
+        counter = 1
+        while len(out) < length:
+            block = self.hmac(prk, block + info + bytes((counter,)))
+            out.extend(block)
+            counter += 1
+        return bytes(out[:length])
+
+
+def equal(a, b):
+    """Compare two byte strings in a time that depends on their lengths only."""
+    if len(a) != len(b):
+        return False
+    diff = 0
+    for i in range(len(a)):
+        diff |= a[i] ^ b[i]
+    return diff == 0
+
+
+def wipe(buf):
+    """Overwrite a bytearray with zeros."""
+    for i in range(len(buf)):
+        buf[i] = 0
+
+
+def spki_p256(public):
+    """DER SubjectPublicKeyInfo (RFC 7250 form, 91 bytes) of a P-256 key given as x || y."""
+    if len(public) != 64:
+        raise ValueError("P-256 public key must be x || y")
+    return SPKI_P256_PREFIX + b"\x04" + bytes(public)
+
+
+def public_from_spki(spki):
+    """x || y out of the 91-byte SubjectPublicKeyInfo of a P-256 key. Raises CryptoError for any other form."""
+    if len(spki) != 91 or spki[:26] != SPKI_P256_PREFIX or spki[26] != 4:
+        raise CryptoError("not an uncompressed P-256 SubjectPublicKeyInfo")
+    return bytes(spki[27:])
+
+
+def load(name=None):
+    """An instance of the named backend, or of the best one present: native, host, pure.
+
+    Raises ValueError for a name that is not known and ImportError for one that this machine lacks.
+    """
+    if name == "host":
+        from microbrew.crypto.host import HostCrypto
+
+        return HostCrypto()
+    if name == "pure":
+        from microbrew.crypto.pure.backend import PureCrypto
+
+        return PureCrypto()
+    if name is not None:
+        raise ValueError("unknown crypto backend: " + name)
+    try:
+        return load("host")
+    except ImportError:
+        return load("pure")
