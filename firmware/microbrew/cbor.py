@@ -123,6 +123,27 @@ def sequence(*values):
     return bytes(out)
 
 
+def _text(data):
+    """The text of UTF-8 bytes. Raises DecodeError."""
+    try:
+        text = str(data, "utf-8")
+    except (UnicodeError, ValueError):
+        raise DecodeError("CBOR: text is not UTF-8") from None
+    if len(text) == len(data):
+        return text
+    # MicroPython takes overlong forms, surrogates and code points beyond the last one, so that one text would
+    # have several encodings; each character has to need the bytes that it took.
+    size = 0
+    for character in text:
+        code = ord(character)
+        if 0xD800 <= code < 0xE000 or code > 0x10FFFF:
+            raise DecodeError("CBOR: text is not UTF-8")
+        size += 1 if code < 0x80 else 2 if code < 0x800 else 3 if code < 0x10000 else 4
+    if size != len(data):
+        raise DecodeError("CBOR: text is not UTF-8")
+    return text
+
+
 class Reader:
     """Reads items one after another from a buffer.
 
@@ -239,10 +260,7 @@ class Reader:
             self.pos += value
             if major == _BSTR:
                 return data
-            try:
-                return str(data, "utf-8")
-            except (UnicodeError, ValueError):
-                raise DecodeError("CBOR: text is not UTF-8") from None
+            return _text(data)
         if depth <= 0:
             raise DecodeError("CBOR: nested too deeply")
         if major == _ARRAY:

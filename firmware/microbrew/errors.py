@@ -40,11 +40,15 @@ class EdhocError(MicrobrewError):
 
 
 class OscoreError(MicrobrewError):
-    """An OSCORE message that does not verify (RFC 8613 section 8); ``code`` is the CoAP code to answer with."""
+    """An OSCORE message that does not verify (RFC 8613 section 8); ``code`` is the CoAP code to answer with.
 
-    def __init__(self, code, text):
+    ``response`` is a protected message to answer with instead, where there is one.
+    """
+
+    def __init__(self, code, text, response=None):
         super().__init__(text)
         self.code = code
+        self.response = response
 
 
 class CoapError(MicrobrewError):

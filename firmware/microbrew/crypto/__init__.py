@@ -2,20 +2,27 @@
 
 A backend is a class derived from ``Crypto``; protocol code gets an instance passed in and never imports one.
 Curves are named by their COSE numbers (RFC 9053 section 7.1). Public keys of P-256 are ``x || y``, 64 bytes;
-where only the x-coordinate is known (EDHOC, RFC 9528 section 3.7), 32 bytes. Private keys are handles, so that
-one may live in hardware.
+where only the x-coordinate is known (EDHOC, RFC 9528 section 3.7), 32 bytes. Private keys are handles, so
+that one may live in hardware.
 """
 
 from microbrew.compat import const
-from microbrew.errors import CryptoError
+from microbrew.errors import CryptoError, StateError
 
 P256 = 1
 X25519 = 4
 ED25519 = 6
 
 _HASH_LEN = const(32)
+_CCM_KEY_LEN = const(16)
+_CCM_NONCE_LEN = const(13)
+_GENERATE_TRIES = const(16)
 
-SPKI_P256_PREFIX = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00"
+# SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING of 66 bytes }, up to the octets of the point.
+SPKI_P256_PREFIX = (
+    b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"
+    b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00"
+)
 
 
 class PrivateKey:
@@ -54,7 +61,11 @@ class Crypto:
         raise NotImplementedError
 
     def ccm_seal(self, key, nonce, aad, plaintext, tag_len):
-        """AES-CCM with a 16-byte key, a 13-byte nonce and L=2 (RFC 3610): ciphertext then tag."""
+        """AES-CCM with a 16-byte key, a 13-byte nonce and L=2 (RFC 3610): ciphertext then tag.
+
+        ``tag_len`` is 4, 8 or 16; ``aad`` is shorter than 65280 bytes, ``plaintext`` than 65536, and both may
+        be empty. Raises ValueError for other lengths.
+        """
         raise NotImplementedError
 
     def ccm_open(self, key, nonce, aad, ciphertext, tag_len):
@@ -63,7 +74,13 @@ class Crypto:
 
     def generate(self, curve):
         """A fresh key pair on ``curve``: a PrivateKey."""
-        raise NotImplementedError
+        for _ in range(_GENERATE_TRIES):
+            try:
+                return self.load_private(curve, self.random(32))
+            except CryptoError:
+                # Out of range: one draw in 2**32 for P-256, so a row of them means a broken generator.
+                continue
+        raise CryptoError("random generator gives no valid private key")
 
     def load_private(self, curve, secret):
         """PrivateKey of a 32-byte big-endian scalar. Raises CryptoError if it is out of range."""
@@ -72,17 +89,32 @@ class Crypto:
     def ecdh(self, private, peer):
         """Shared secret, 32 bytes: x-coordinate of the product. ``peer`` is x or x || y.
 
-        Raises CryptoError for a point that is not on the curve.
+        Raises CryptoError for a point that is not on the curve, StateError for a private key that was wiped.
         """
         raise NotImplementedError
 
     def sign(self, private, message):
-        """Signature over ``message``: ES256 (r || s, RFC 6979) for P-256, 64 bytes."""
+        """Signature over ``message``: ES256 (r || s, RFC 6979) for P-256, 64 bytes.
+
+        Raises StateError for a private key that was wiped.
+        """
         raise NotImplementedError
 
     def verify(self, curve, public, message, signature):
-        """Raises CryptoError unless ``signature`` over ``message`` holds for the public key."""
+        """Raises CryptoError unless ``signature`` over ``message`` holds for ``public``, x || y."""
         raise NotImplementedError
+
+    def decompress(self, x, odd):
+        """``x || y`` of the P-256 point with this 32-byte x and a y that is ``odd`` or not.
+
+        SEC 1 section 2.3.4. Raises CryptoError if there is none.
+        """
+        from microbrew.crypto.pure import p256
+
+        if len(x) != 32:
+            raise CryptoError("P-256 coordinate must be 32 bytes")
+        px, y = p256.decode_point(x)
+        return p256.encode_point(px, y if bool(y & 1) == bool(odd) else p256.P - y)
 
     def hkdf_extract(self, salt, ikm):
         """HKDF-Extract with SHA-256 (RFC 5869 section 2.2)."""
@@ -100,6 +132,36 @@ class Crypto:
             out.extend(block)
             counter += 1
         return bytes(out[:length])
+
+
+def need_p256(curve):
+    """Raises ValueError for a curve that the backend lacks; both present ones know P-256 only."""
+    if curve != P256:
+        raise ValueError("curve not supported by this backend")
+
+
+def check_ccm(key, nonce, aad, length, tag_len):
+    """The checks of ``ccm_seal`` and ``ccm_open`` in every backend; ``length`` is that of the plaintext.
+
+    Raises ValueError for what the caller chose, CryptoError for a ciphertext shorter than its tag.
+    """
+    if len(key) != _CCM_KEY_LEN:
+        raise ValueError("AES-CCM key must be 16 bytes")
+    if len(nonce) != _CCM_NONCE_LEN:
+        raise ValueError("AES-CCM nonce must be 13 bytes")
+    if tag_len not in (4, 8, 16):
+        raise ValueError("AES-CCM tag must be 4, 8 or 16 bytes")
+    if length < 0:
+        raise CryptoError("ciphertext shorter than its tag")
+    if len(aad) >= 0xFF00 or length > 0xFFFF:
+        raise ValueError("AES-CCM message too long")
+
+
+def secret_of(private):
+    """The secret of a PrivateKey, for backends. Raises StateError if it was wiped."""
+    if private.secret is None:
+        raise StateError("private key was wiped")
+    return private.secret
 
 
 def equal(a, b):
@@ -126,16 +188,18 @@ def spki_p256(public):
 
 
 def public_from_spki(spki):
-    """x || y out of the 91-byte SubjectPublicKeyInfo of a P-256 key. Raises CryptoError for any other form."""
+    """x || y out of the 91-byte SubjectPublicKeyInfo of a P-256 key; CryptoError for any other form."""
     if len(spki) != 91 or spki[:26] != SPKI_P256_PREFIX or spki[26] != 4:
         raise CryptoError("not an uncompressed P-256 SubjectPublicKeyInfo")
     return bytes(spki[27:])
 
 
-def load(name=None):
-    """An instance of the named backend, or of the best one present: native, host, pure.
+def load(name=None, release=False):
+    """An instance of the named backend, or of the best one present: host, then pure.
 
-    Raises ValueError for a name that is not known and ImportError for one that this machine lacks.
+    ``release``: a build flag. With it set, ``pure`` is never chosen by default, only when named, because it
+    is not constant time. Raises ValueError for a name that is not known, ImportError for a named backend that
+    this machine lacks, CryptoError if a release finds no constant-time backend.
     """
     if name == "host":
         from microbrew.crypto.host import HostCrypto
@@ -150,4 +214,6 @@ def load(name=None):
     try:
         return load("host")
     except ImportError:
+        if release:
+            raise CryptoError("no constant-time crypto backend, and this is a release") from None
         return load("pure")

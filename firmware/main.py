@@ -1,0 +1,67 @@
+"""Entry point of a device on the unix port: ``micropython main.py STORE ETHER_HOST:PORT [reset]``.
+
+STORE is the directory that the factory filled; ETHER is the air (``microbrew ether``). With ``reset`` the device
+forgets its networks first. Log lines go to standard output: milliseconds since the start, event, text.
+"""
+
+import gc
+import sys
+import time
+
+from microbrew import crypto
+from microbrew.compat import heap_used
+from microbrew.errors import MicrobrewError
+from microbrew.identity.idevid import Identity
+from microbrew.identity.store import Store
+from microbrew.node import Node
+from microbrew.radio.zep import ZepRadio
+
+
+class Clock:
+    """Milliseconds since its making; ``ticks_ms`` wraps, this does not, if asked once in a while."""
+
+    def __init__(self):
+        self._ticks = time.ticks_ms()
+        self._now = 0
+
+    def __call__(self):
+        ticks = time.ticks_ms()
+        self._now += time.ticks_diff(ticks, self._ticks)
+        self._ticks = ticks
+        return self._now
+
+
+def log(now, event, text):
+    print("%d %s %s" % (now, event, text))
+
+
+def main(argv):
+    path, ether = argv[1], argv[2]
+    host, port = ether.rsplit(":", 1)
+    gc.collect()
+    code = heap_used()
+    clock = Clock()
+    store = Store(path)
+    if "reset" in argv[3:]:
+        store.factory_reset()
+    backend = crypto.load()
+    radio = ZepRadio(Identity.load(store, backend).eui64, host, int(port), clock)
+    node = Node(radio, store, backend, log, clock())
+    log(clock(), "boot", "crypto %s, serial %s" % (backend.name, node.parts.identity.serial))
+    peak = 0
+    while True:
+        now = clock()
+        deadline = node.step(now)
+        gc.collect()
+        used = heap_used()
+        if used > peak:
+            peak = used
+            log(now, "heap", "code=%d peak=%d" % (code, peak))
+        radio.wait(1000 if deadline is None else max(0, min(1000, deadline - clock())))
+
+
+try:
+    main(sys.argv)
+except MicrobrewError as error:
+    print("0 stopped %s" % error)
+    sys.exit(1)

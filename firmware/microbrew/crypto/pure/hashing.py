@@ -1,0 +1,27 @@
+"""SHA-256 and HMAC-SHA-256 (RFC 2104) over ``hashlib``; MicroPython has no ``hmac`` module."""
+
+from hashlib import sha256 as _sha256
+
+from microbrew.compat import const
+
+_BLOCK = const(64)
+_IPAD = int.from_bytes(b"\x36" * 64, "big")
+_OPAD = int.from_bytes(b"\x5c" * 64, "big")
+
+
+def sha256(data):
+    """SHA-256 of ``data``, 32 bytes."""
+    return _sha256(data).digest()
+
+
+def hmac(key, data):
+    """HMAC-SHA-256 of ``data``, 32 bytes."""
+    if len(key) > _BLOCK:
+        key = sha256(key)
+    # One exclusive or of two integers instead of 64 of two bytes.
+    padded = int.from_bytes(key, "big") << (8 * (_BLOCK - len(key)))
+    inner = _sha256((padded ^ _IPAD).to_bytes(_BLOCK, "big"))
+    inner.update(data)
+    outer = _sha256((padded ^ _OPAD).to_bytes(_BLOCK, "big"))
+    outer.update(inner.digest())
+    return outer.digest()

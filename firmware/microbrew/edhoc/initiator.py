@@ -1,0 +1,177 @@
+"""EDHOC Initiator, one class per state (RFC 9528 section 5), sans-IO.
+
+    message_1, wait = Start(crypto, 0, (2,), c_i, own).message_1()
+    received = wait.receive(message_2)
+    verified = received.verify(peer_kccs(received.id_cred_r))
+    message_3, done = verified.message_3()
+
+A step uses its state up; calling it again raises StateError. A step that fails because of what the peer sent
+raises EdhocError, and the run is over with its secrets wiped. Nothing is built twice: keep the bytes of a
+message for retransmission.
+"""
+
+from microbrew.cose.encrypt0 import enc_structure
+from microbrew.crypto import wipe
+from microbrew.edhoc import authentication, ead, key_schedule, messages
+from microbrew.edhoc.authentication import initiator_signs, responder_signs
+from microbrew.edhoc.session import Completed, Session, State
+from microbrew.edhoc.suites import G_LEN, IMPLEMENTED, MAX_SUITES
+from microbrew.errors import DecodeError, EdhocError
+
+
+class Start(State):
+    """A run that has sent nothing yet.
+
+    ``suites`` is SUITES_I: in order of preference, the last one selected (after an error of code 2, what
+    ``suites.offer`` returns). ``c_i`` has up to 7 bytes. ``ephemeral`` may be a key pair made ahead while
+    idle, ``crypto.generate(curve)``; this run uses it up. ``known_ead`` are the numbers of the EAD items
+    that the application understands. Raises ValueError.
+    """
+
+    __slots__ = ("suites_i",)
+
+    def __init__(self, crypto, method, suites, c_i, own, ephemeral=None, known_ead=()):
+        if method not in (0, 1, 2, 3):
+            raise ValueError("unknown EDHOC method")
+        if not 1 <= len(suites) <= MAX_SUITES or suites[-1] not in IMPLEMENTED:
+            raise ValueError("selected cipher suite not implemented")
+        messages.check_connection_id(c_i)
+        super().__init__(Session(crypto, method, own, bytes(c_i), ephemeral, known_ead))
+        self.suites_i = suites
+
+    def message_1(self, ead_1=b""):
+        """message_1 and the state that waits for message_2. ``ead_1`` is an encoded EAD field."""
+        with self._take() as session:
+            session.set_suite(self.suites_i[-1])
+            message_1 = messages.encode_message_1(
+                session.method, self.suites_i, session.g_own(), session.c_i, ead_1
+            )
+            session.th = session.crypto.sha256(message_1)
+            return message_1, WaitMessage2(session)
+
+
+class WaitMessage2(State):
+    """WAIT_M2: message_1 is on its way."""
+
+    __slots__ = ()
+
+    def receive(self, message_2):
+        """Decrypt message_2: ReceivedMessage2. Raises EdhocError, also for a received error message."""
+        with self._take() as session:
+            crypto = session.crypto
+            content = messages.parse_bstr(message_2)
+            if len(content) <= G_LEN:
+                raise DecodeError("EDHOC: message_2 too short")
+            session.g_peer = g_y = content[:G_LEN]
+            session.th = th_2 = key_schedule.th_2(crypto, g_y, session.th)
+            session.prk = key_schedule.prk_2e(crypto, th_2, crypto.ecdh(session.ephemeral, g_y))
+            keystream_2 = key_schedule.keystream_2(crypto, session.prk, th_2, len(content) - G_LEN)
+            session.plaintext = plaintext_2 = bytearray(content[G_LEN:])
+            for i in range(len(plaintext_2)):
+                plaintext_2[i] ^= keystream_2[i]
+            proof_len = authentication.proof_length(session.suite, responder_signs(session.method))
+            session.received = fields = messages.parse_plaintext(plaintext_2, True, proof_len)
+            if fields.c_r == session.c_i:
+                raise EdhocError(1, "C_R equals C_I")
+            ead.refuse_unknown(fields.items, session.known_ead)
+            session.c_r = fields.c_r
+            return ReceivedMessage2(session)
+
+
+class ReceivedMessage2(State):
+    """RCVD_M2: what the Responder says of itself, not authenticated yet.
+
+    ``id_cred_r`` is the encoded ID_CRED_R, ``ead_2`` a list of ``(label, value)``, ``c_r`` the identifier
+    that goes in front of whatever is sent next. They stay readable when the state is used up.
+    """
+
+    __slots__ = ("c_r", "ead_2", "id_cred_r")
+
+    def __init__(self, session):
+        super().__init__(session)
+        self.c_r = session.c_r
+        self.id_cred_r = session.received.id_cred
+        self.ead_2 = session.received.items
+
+    def verify(self, peer):
+        """Check that the Responder holds the key of ``peer``: VerifiedMessage2. Raises EdhocError."""
+        with self._take() as session:
+            crypto = session.crypto
+            fields = session.received
+            signs = responder_signs(session.method)
+            session.refuse_self(peer)
+            g_rx = None if signs else crypto.ecdh(session.ephemeral, peer.public)
+            session.drop_ephemeral()
+            session.set_prk(key_schedule.prk_3e2m(crypto, session.prk, session.th, g_rx))
+            mac_2 = key_schedule.mac_2(
+                crypto,
+                session.prk,
+                messages.encode_identifier(fields.c_r),
+                fields.id_cred,
+                session.th,
+                peer.cred,
+                fields.ead,
+                authentication.mac_length(session.suite, signs),
+            )
+            authentication.check(crypto, session.suite, signs, peer, session.th, fields, mac_2)
+            session.th = key_schedule.th_3(crypto, session.th, session.plaintext, peer.cred)
+            session.drop_received()
+            return VerifiedMessage2(session)
+
+
+class VerifiedMessage2(State):
+    """VRFD_M2: the Responder is authenticated."""
+
+    __slots__ = ()
+
+    def message_3(self, ead_3=b""):
+        """message_3 and Done. ``ead_3`` is an encoded EAD field."""
+        with self._take() as session:
+            crypto = session.crypto
+            own = session.own
+            th_3 = session.th
+            signs = initiator_signs(session.method)
+            k_3 = key_schedule.k_3(crypto, session.prk, th_3)
+            iv_3 = key_schedule.iv_3(crypto, session.prk, th_3)
+            g_iy = None if signs else crypto.ecdh(own.private, session.g_peer)
+            session.set_prk(key_schedule.prk_4e3m(crypto, session.prk, th_3, g_iy))
+            mac_3 = key_schedule.mac_3(
+                crypto,
+                session.prk,
+                own.id_cred,
+                th_3,
+                own.cred,
+                ead_3,
+                authentication.mac_length(session.suite, signs),
+            )
+            proof = authentication.prove(crypto, signs, own, th_3, ead_3, mac_3)
+            plaintext_3 = messages.encode_plaintext(None, own.id_cred, proof, ead_3)
+            session.th = key_schedule.th_4(crypto, th_3, plaintext_3, own.cred)
+            ciphertext_3 = crypto.ccm_seal(k_3, iv_3, enc_structure(th_3), plaintext_3, session.suite.tag_len)
+            wipe(plaintext_3)
+            session.complete()
+            return messages.encode_bstr(ciphertext_3), Done(session)
+
+
+class Done(Completed):
+    """COMPLETED: keys may be exported, but that R has them too is known by message_4 or by OSCORE only."""
+
+    __slots__ = ()
+
+    def receive_message_4(self, message_4):
+        """Verify message_4: its EAD items. StateError the second time.
+
+        Raises EdhocError, also for a received error message, and then the keys are gone.
+        """
+        with self._take_for_message_4() as session:
+            ciphertext_4 = messages.parse_bstr(message_4)
+            k_4 = key_schedule.k_4(session.crypto, session.prk, session.th)
+            iv_4 = key_schedule.iv_4(session.crypto, session.prk, session.th)
+            plaintext_4 = session.crypto.ccm_open(
+                k_4, iv_4, enc_structure(session.th), ciphertext_4, session.suite.tag_len
+            )
+            items = messages.parse_plaintext_4(plaintext_4)
+            ead.refuse_unknown(items, session.known_ead)
+            session.set_prk(None)
+        self._session = session
+        return items

@@ -1,0 +1,452 @@
+"""The pledge: from the first beacon to the network's keys. THE state machine of enrolment.
+
+Zero-touch join (draft-ietf-6tisch-dtsecurity-zerotouch-join) as profiled in docs/profile.md, and one-touch join
+(RFC 9031) for a device that already shares a key with the JRC, from the factory or from an earlier enrolment.
+
+    WAIT_EB --SCANNED--> WAIT_PROXY --PROXY--> WAIT_MESSAGE_2 --ANSWER--> WAIT_MESSAGE_3_ACK
+                             |                                                  | ANSWER
+                             | PROXY_AND_KEY (one-touch)                        v
+                             |                          VOUCHER_BAD       WAIT_VOUCHER <--ANSWER / TIMER (asked to wait)
+                             |                 WAIT_REPORT_ACK <------------    | VOUCHER_GOOD
+                             |                                                  v
+                             +------> WAIT_JOIN_RESPONSE <-----ANSWER---- WAIT_STATUS_ACK
+                                           | CONFIGURED
+                                           v
+                                        JOINED
+
+Every state but the ends also takes FAILED: the attempt's secrets are wiped, the next-best proxy or network is
+tried, and when none is left WAIT_RETRY pauses before WAIT_EB. All of it is in TRANSITIONS below. Nothing is
+stored before JOINED, so a power cut at any point leaves a pledge.
+"""
+
+from microbrew import cbor
+from microbrew.coap import numbers
+from microbrew.coap.message import Message
+from microbrew.compat import const
+from microbrew.crypto import wipe
+from microbrew.edhoc import credentials, messages
+from microbrew.edhoc.initiator import Start
+from microbrew.errors import CryptoError, DecodeError, EdhocError, JoinError, StoreError, VoucherError
+from microbrew.ip import addr
+from microbrew.join import cojp
+from microbrew.join.channel import Channel, describe
+from microbrew.join.context import cojp_context
+from microbrew.join.membership import joined
+from microbrew.join.voucher import NONCE_LEN, verify_voucher, voucher_request
+from microbrew.oscore.context import Context
+from microbrew.proxy import discovery
+
+WAIT_EB = "WAIT_EB"
+WAIT_PROXY = "WAIT_PROXY"
+WAIT_MESSAGE_2 = "WAIT_MESSAGE_2"
+WAIT_MESSAGE_3_ACK = "WAIT_MESSAGE_3_ACK"
+WAIT_VOUCHER = "WAIT_VOUCHER"
+WAIT_STATUS_ACK = "WAIT_STATUS_ACK"
+WAIT_REPORT_ACK = "WAIT_REPORT_ACK"
+WAIT_JOIN_RESPONSE = "WAIT_JOIN_RESPONSE"
+WAIT_RETRY = "WAIT_RETRY"
+JOINED = "JOINED"
+
+SCANNED = "scanned"
+PROXY = "proxy"
+PROXY_AND_KEY = "proxy-and-key"
+ANSWER = "answer"
+TIMER = "timer"
+VOUCHER_GOOD = "voucher-good"
+VOUCHER_BAD = "voucher-bad"
+CONFIGURED = "configured"
+FAILED = "failed"
+
+# Which part of the join a state's traffic counts for, and what it sends and waits for.
+PHASES = {
+    WAIT_PROXY: "discovery",
+    WAIT_MESSAGE_2: "edhoc",
+    WAIT_MESSAGE_3_ACK: "edhoc",
+    WAIT_VOUCHER: "voucher",
+    WAIT_STATUS_ACK: "voucher",
+    WAIT_REPORT_ACK: "voucher",
+    WAIT_JOIN_RESPONSE: "cojp",
+}
+MESSAGE_NAMES = {
+    WAIT_PROXY: ("proxy discovery", "join port"),
+    WAIT_MESSAGE_2: ("message_1", "message_2"),
+    WAIT_MESSAGE_3_ACK: ("message_3", "message_3 accepted"),
+    WAIT_VOUCHER: ("voucher request", "voucher"),
+    WAIT_STATUS_ACK: ("voucher status", "status accepted"),
+    WAIT_REPORT_ACK: ("voucher status", "status accepted"),
+    WAIT_JOIN_RESPONSE: ("join request", "join response"),
+}
+
+_METHOD = const(0)
+_SUITE = const(2)
+_PSK_LABEL = const(32768)
+_PSK_LEN = const(16)
+_COAP_PORT = const(5683)
+_MAX_JOIN_ATTEMPTS = const(4)
+# After so many failures of the kept key the device proves its identity anew.
+_MAX_KEY_FAILURES = const(3)
+
+_EDHOC_PATH = (".well-known", "edhoc")
+_VOUCHER_PATH = (".well-known", "brski", "rv")
+_STATUS_PATH = (".well-known", "brski", "vs")
+_JOIN_PATH = ("j",)
+
+
+class Pledge:
+    """Drives one device to membership.
+
+    ``parts`` (node.Parts) are the layers below; ``listener`` collects beacons; ``on_candidate(candidate)`` is told
+    which proxy is tried now; ``on_joined(membership, now)`` ends it. ``psk``: key kept from an earlier enrolment,
+    or None.
+    """
+
+    def __init__(self, parts, listener, on_candidate, on_joined, psk=None):
+        self.identity = parts.identity
+        self.crypto = parts.crypto
+        self.endpoint = parts.endpoint
+        self.sequence = parts.sequence
+        self.config = parts.config
+        self.log = parts.log
+        self.listener = listener
+        self.on_candidate = on_candidate
+        self.on_joined = on_joined
+        self.state = WAIT_EB
+        self.reason = None
+        self.candidate = None
+        self._kept_psk = psk if psk is not None else self.identity.psk
+        self._key_failures = 0
+        self._round = 0
+        self._deadline = None
+        self._failed_in = None
+        self._excluded = []
+        self._reset_attempt()
+
+    # What the node calls
+
+    def poll(self, now):
+        """Do what is due; the next deadline or None. Exchanges have their deadlines in the endpoint."""
+        if self.state == WAIT_EB and self._deadline is None and self.listener.candidates:
+            self._deadline = now + self.config.scan_ms
+        if self._deadline is not None and now >= self._deadline:
+            self._deadline = None
+            self._dispatch(SCANNED if self.state == WAIT_EB else TIMER, None, now)
+        return self._deadline
+
+    @property
+    def phase(self):
+        """Name of the part of the join that runs, or None."""
+        return PHASES.get(self.state)
+
+    # The machine
+
+    def _dispatch(self, event, detail, now):
+        row = TRANSITIONS.get((self.state, event))
+        if row is None and event == FAILED:
+            row = _FAILURE
+            self._failed_in = self.state
+        if row is None:
+            return
+        action, target = row
+        if target is not None:
+            self.state = target
+            self.log("state", target)
+        try:
+            follow = action(self, detail, now)
+        except (CryptoError, DecodeError) as error:
+            follow = FAILED, JoinError("protocol", str(error))
+        except EdhocError as error:
+            follow = FAILED, self._edhoc_failure(error)
+        except JoinError as error:
+            follow = FAILED, error
+        except MemoryError:
+            follow = FAILED, JoinError("memory", "not enough memory for this step")
+        if follow is not None:
+            self._dispatch(follow[0], follow[1], now)
+
+    def _answered(self, response, reason, now):
+        if response is None:
+            self._dispatch(FAILED, JoinError("unreachable", reason), now)
+        else:
+            self._dispatch(ANSWER, response, now)
+
+    # Actions: each returns None, or the event that follows at once with its detail
+
+    def _choose(self, _detail, now):
+        candidate = self.listener.best(self._excluded, now)
+        if candidate is None:
+            return FAILED, None
+        self.candidate = candidate
+        self.on_candidate(candidate)
+        beacon = candidate.beacon
+        self.log("proxy", "%s network %s" % (bytes(candidate.proxy).hex(), beacon.network_id.hex()))
+        self._proxy = addr.link_local(candidate.proxy)
+        self._channel = Channel(self.endpoint, (self._proxy, _COAP_PORT, False), self.config)
+        request = _message(numbers.GET, discovery.CORE_PATH)
+        request.add(numbers.URI_QUERY, "rt=" + discovery.JOIN_PROXY)
+        self._channel.request(request, now, self._answered)
+        return None
+
+    def _found_proxy(self, response, now):
+        if response.code != numbers.CONTENT:
+            raise JoinError("proxy", "the join proxy answered " + describe(response))
+        self._peer = (self._proxy, discovery.port_of(response.payload, discovery.JOIN_PROXY), False)
+        if self._kept_psk is not None:
+            self._psk = self._kept_psk
+            return PROXY_AND_KEY, None
+        return PROXY, None
+
+    def _send_message_1(self, _detail, now):
+        own = credentials.own_x5chain(self.identity.certificate, self.identity.private)
+        message_1, self._edhoc = Start(self.crypto, _METHOD, [_SUITE], b"", own).message_1()
+        self._channel = Channel(self.endpoint, self._peer, self.config)
+        self._post_edhoc(b"\xf5" + message_1, now)
+
+    def _send_message_3(self, response, now):
+        self._expect_edhoc(response)
+        received = self._edhoc.receive(response.payload)
+        self._edhoc = None
+        # Provisional: any registrar may show any key here; the voucher decides (RFC 8995 section 5.1).
+        c_r = messages.encode_identifier(received.c_r)
+        try:
+            peer = credentials.peer_kccs(received.id_cred_r)
+            message_3, self._done = received.verify(peer).message_3()
+        except EdhocError as error:
+            # Sent once: the failure that follows takes the exchange back.
+            self._post_edhoc(c_r + messages.error_message(error.code, error.info), now, True)
+            raise
+        self._registrar_public = peer.public
+        self._post_edhoc(c_r + message_3, now)
+
+    def _send_voucher_request(self, response, now):
+        self._expect_edhoc(response)
+        done = self._done
+        secret, salt = done.oscore()
+        self._context = Context(self.crypto, secret, salt, done.c_r, done.c_i)
+        self._psk = done.exporter(_PSK_LABEL, self.identity.eui64, _PSK_LEN)
+        done.wipe()
+        self._done = None
+        self._nonce = self.crypto.random(NONCE_LEN)
+        self._request = voucher_request(
+            self.crypto, self.identity.private, self.identity.serial, self._nonce, self._registrar_public
+        )
+        self._channel = Channel(self.endpoint, self._peer, self.config, self._context)
+        self._repeat_voucher_request(None, now)
+
+    def _repeat_voucher_request(self, _detail, now):
+        # The identical request, same nonce: a registrar that asked to wait is still working on it.
+        request = _message(numbers.POST, _VOUCHER_PATH, self._request, numbers.VOUCHER_COSE)
+        self._channel.request(request, now, self._answered)
+
+    def _check_voucher(self, response, now):
+        if response.code == numbers.SERVICE_UNAVAILABLE:
+            return self._wait_for_voucher(response, now)
+        if response.code != numbers.CHANGED:
+            raise JoinError("refused", "the registrar refused: " + describe(response))
+        try:
+            voucher = verify_voucher(
+                self.crypto,
+                response.payload,
+                self.identity.masa_public,
+                self.identity.serial,
+                self._nonce,
+                self._registrar_public,
+            )
+        except VoucherError as error:
+            return VOUCHER_BAD, JoinError("voucher-" + error.reason, str(error))
+        if voucher.join_process != "minimal":
+            return VOUCHER_BAD, JoinError("voucher-join-process", "the voucher asks for an enrolment by certificate")
+        self.log("voucher", "network authenticated")
+        return VOUCHER_GOOD, None
+
+    def _wait_for_voucher(self, response, now):
+        self._waits += 1
+        if self._waits > self.config.wait_rounds:
+            raise JoinError("unreachable", "the registrar kept asking to wait: " + describe(response))
+        wait = response.uint(numbers.MAX_AGE, 60) * 1000
+        self._deadline = now + max(1000, min(wait, self.config.wait_max_ms))
+        self.log("wait", describe(response))
+
+    def _report_success(self, _detail, now):
+        self._post_status({"version": 1, "status": True}, now)
+
+    def _report_failure(self, error, now):
+        self._pending_failure = error
+        self._post_status({"version": 1, "status": False, "reason": str(error)}, now)
+
+    def _reported(self, _detail, _now):
+        return FAILED, self._pending_failure
+
+    def _send_join_request(self, _detail, now):
+        if self._join_context is None:
+            self._close_channel()
+            self._join_context = cojp_context(self.crypto, self._psk, self.identity.eui64, self.sequence)
+            self._channel = Channel(self.endpoint, self._peer, self.config, self._join_context, strict=True)
+        request = cojp.encode_join_request(self.candidate.beacon.network_id, cojp.ROLE_NODE, self._unsupported)
+        self._channel.request(_message(numbers.POST, _JOIN_PATH, request), now, self._answered)
+
+    def _after_status(self, response, now):
+        if response.code != numbers.CHANGED:
+            raise JoinError("refused", "the registrar refused: " + describe(response))
+        self._send_join_request(None, now)
+
+    def _configure(self, response, now):
+        if response.code != numbers.CHANGED:
+            raise JoinError("refused", "the registrar refused: " + describe(response))
+        config = cojp.parse_configuration(response.payload)
+        if not config.keys:
+            self._join_attempts += 1
+            if self._join_attempts >= _MAX_JOIN_ATTEMPTS:
+                raise JoinError("configuration", "the registrar sent no usable link-layer key")
+            self._unsupported = config.unsupported or [(cojp.MALFORMED, 2, None)]
+            self._send_join_request(None, now)
+            return None
+        return CONFIGURED, config
+
+    def _finish(self, config, now):
+        beacon = self.candidate.beacon
+        try:
+            membership = joined(
+                beacon.network_id,
+                beacon.pan_id,
+                self.config.channel,
+                self.candidate.proxy,
+                self._psk,
+                self._registrar_public is not None,
+                config,
+                now,
+            )
+        except ValueError as error:
+            raise JoinError("configuration", "unusable link-layer keys: %s" % error) from None
+        try:
+            self.on_joined(membership, now)
+        except StoreError as error:
+            raise JoinError("store", str(error)) from None
+        self._psk = None
+        self._abandon()
+
+    def _fail(self, error, now):
+        if self._pending_failure is not None:
+            error = self._pending_failure
+        if error is not None:
+            self.reason = error
+            self.log("failed", "%s: %s" % (error.reason, error))
+            if self._kept_psk is not None and self._failed_in == WAIT_JOIN_RESPONSE:
+                self._count_key_failure()
+            # A registrar that said no would say it again through another proxy.
+            local = error.reason in ("unreachable", "proxy")
+            network_id = self.candidate.beacon.network_id
+            self._excluded.append((network_id, self.candidate.proxy if local else None))
+        self._abandon()
+        if self.listener.best(self._excluded, now) is not None:
+            self.state = WAIT_EB
+            return SCANNED, None
+        pause = min(self.config.retry_min_ms << min(self._round, 16), self.config.retry_max_ms)
+        self._round += 1
+        # Jitter keeps the devices of a street that lost power together from asking together.
+        pause += pause * self.crypto.random(1)[0] // 512
+        self._deadline = now + pause
+        self.log("retry", "in %d s" % (pause // 1000))
+        return None
+
+    def _count_key_failure(self):
+        self._key_failures += 1
+        if self._key_failures >= _MAX_KEY_FAILURES and self.identity.certificate is not None:
+            self.log("key", "the kept key was not accepted; proving identity anew")
+            self._kept_psk = None
+
+    def _scan_anew(self, _detail, _now):
+        self._excluded = []
+        self.listener.clear()
+
+    # Helpers of the actions
+
+    def _post_edhoc(self, payload, now, last=False):
+        message = _message(numbers.POST, _EDHOC_PATH, payload, numbers.CID_EDHOC_CBOR_SEQ)
+        self._channel.request(message, now, _ignore if last else self._answered)
+
+    def _expect_edhoc(self, response):
+        if response.code == numbers.CHANGED:
+            return
+        if response.uint(numbers.CONTENT_FORMAT, -1) == numbers.EDHOC_CBOR_SEQ:
+            raise messages.parse_error(response.payload)
+        raise JoinError("refused", "the registrar refused: " + describe(response))
+
+    def _edhoc_failure(self, error):
+        text = error.info if isinstance(error.info, str) else "EDHOC error %d" % error.code
+        if error.received:
+            return JoinError("refused", "the registrar refused: " + text)
+        return JoinError("edhoc", "the registrar failed the handshake: " + text)
+
+    def _post_status(self, status, now):
+        self._channel.request(
+            _message(numbers.POST, _STATUS_PATH, cbor.encode(status), numbers.CBOR), now, self._answered
+        )
+
+    def _close_channel(self):
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        self._context = None
+
+    def _abandon(self):
+        """End the attempt: nothing outstanding, no secret kept."""
+        self._close_channel()
+        for state in (self._edhoc, self._done):
+            if state is not None:
+                state.wipe()
+        if isinstance(self._psk, bytearray) and self._psk is not self._kept_psk:
+            wipe(self._psk)
+        self._reset_attempt()
+
+    def _reset_attempt(self):
+        self.candidate = None
+        self._proxy = None
+        self._peer = None
+        self._channel = None
+        self._edhoc = None
+        self._done = None
+        self._context = None
+        self._join_context = None
+        self._registrar_public = None
+        self._psk = None
+        self._nonce = None
+        self._request = None
+        self._waits = 0
+        self._join_attempts = 0
+        self._unsupported = None
+        self._pending_failure = None
+
+
+# (state, event) -> (action, next state); None as next state stays. FAILED is taken in every state, by _FAILURE.
+TRANSITIONS = {
+    (WAIT_EB, SCANNED): (Pledge._choose, WAIT_PROXY),
+    (WAIT_PROXY, ANSWER): (Pledge._found_proxy, None),
+    (WAIT_PROXY, PROXY): (Pledge._send_message_1, WAIT_MESSAGE_2),
+    (WAIT_PROXY, PROXY_AND_KEY): (Pledge._send_join_request, WAIT_JOIN_RESPONSE),
+    (WAIT_MESSAGE_2, ANSWER): (Pledge._send_message_3, WAIT_MESSAGE_3_ACK),
+    (WAIT_MESSAGE_3_ACK, ANSWER): (Pledge._send_voucher_request, WAIT_VOUCHER),
+    (WAIT_VOUCHER, ANSWER): (Pledge._check_voucher, None),
+    (WAIT_VOUCHER, TIMER): (Pledge._repeat_voucher_request, None),
+    (WAIT_VOUCHER, VOUCHER_GOOD): (Pledge._report_success, WAIT_STATUS_ACK),
+    (WAIT_VOUCHER, VOUCHER_BAD): (Pledge._report_failure, WAIT_REPORT_ACK),
+    (WAIT_REPORT_ACK, ANSWER): (Pledge._reported, None),
+    (WAIT_STATUS_ACK, ANSWER): (Pledge._after_status, WAIT_JOIN_RESPONSE),
+    (WAIT_JOIN_RESPONSE, ANSWER): (Pledge._configure, None),
+    (WAIT_JOIN_RESPONSE, CONFIGURED): (Pledge._finish, JOINED),
+    (WAIT_RETRY, TIMER): (Pledge._scan_anew, WAIT_EB),
+}
+
+_FAILURE = (Pledge._fail, WAIT_RETRY)
+
+
+def _message(code, path, payload=b"", content_format=None):
+    message = Message(numbers.CON, code, payload=payload)
+    for segment in path:
+        message.add(numbers.URI_PATH, segment)
+    if content_format is not None:
+        message.add(numbers.CONTENT_FORMAT, content_format)
+    return message
+
+
+def _ignore(_response, _reason, _now):
+    pass

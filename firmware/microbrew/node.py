@@ -1,0 +1,166 @@
+"""A device: wires the layers top to bottom and runs the loop. Read this first.
+
+    radio  ->  mac/link  ->  ip/network  ->  coap/exchange  ->  join/pledge  or  join/member
+
+A device is a pledge until it has a ``network`` record, and a member from then on. The node itself knows no
+protocol: it hands datagrams up and down, keeps the clock's deadlines, and swaps the two roles.
+"""
+
+from microbrew.coap.exchange import Endpoint, Parameters
+from microbrew.coap.message import Message
+from microbrew.compat import const
+from microbrew.config import Config
+from microbrew.errors import DecodeError
+from microbrew.identity.idevid import Identity
+from microbrew.identity.sequence import Reserved
+from microbrew.ip.network import Network
+from microbrew.join import membership
+from microbrew.join.member import Member
+from microbrew.join.pledge import MESSAGE_NAMES, Pledge
+from microbrew.mac.beacon import Listener
+from microbrew.mac.link import Link
+
+_COAP_PORT = const(5683)
+
+
+class Parts:
+    """The layers below a role. ``log(event, text)`` writes the device's log."""
+
+    __slots__ = ("config", "crypto", "endpoint", "identity", "link", "log", "net", "sequence", "store")
+
+
+class Node:
+    """One device on ``radio`` with the records in ``store``.
+
+    ``crypto``: a backend of microbrew.crypto; ``log(now, event, text)``. Raises StoreError if the store holds no
+    usable identity or a damaged membership.
+    """
+
+    def __init__(self, radio, store, crypto, log, now, config=None):
+        config = Config() if config is None else config
+        self.now = now
+        self._log_line = log
+        parts = self.parts = Parts()
+        parts.log = self._log
+        parts.config = config
+        parts.crypto = crypto
+        parts.store = store
+        parts.identity = Identity.load(store, crypto)
+        parts.sequence = Reserved(store, "seq-cojp", config.oscore_step)
+        parts.link = Link(radio, crypto, Reserved(store, "seq-link", config.link_counter_step))
+        parts.net = Network(parts.link, parts.identity.eui64, crypto.random)
+        parts.endpoint = Endpoint(crypto.random, self._send, Parameters(config.ack_timeout_ms), self._on_request)
+        parts.net.bind(_COAP_PORT, self._on_datagram)
+        parts.link.on_beacon = self._on_beacon
+        self.pledge = None
+        self.member = None
+        record = store.read(membership.RECORD)
+        if record is None:
+            self._become_pledge(None)
+        else:
+            self._become_member(membership.from_record(record), now)
+
+    def step(self, now):
+        """Do everything that is due; the deadline in ms at which to come back, or None for the next frame."""
+        self.now = now
+        parts = self.parts
+        if parts.link.receive(now):
+            return now
+        role = self.pledge or self.member
+        due = None
+        # From the top down, so that what a role sends leaves in the same step.
+        for layer in (role, parts.endpoint, parts.net, parts.link):
+            other = layer.poll(now)
+            if other is not None and (due is None or other < due):
+                due = other
+        return due
+
+    def factory_reset(self, now):
+        """Forget every network; the device is a pledge again, with its factory identity. Raises StoreError."""
+        self.parts.store.factory_reset()
+        if self.member is not None:
+            self.member.stop()
+            self.member = None
+        self._log("reset", "factory reset")
+        self._become_pledge(None)
+        self.now = now
+
+    # Roles
+
+    def _become_pledge(self, psk):
+        parts = self.parts
+        parts.endpoint.reset()
+        parts.link.configure(None, parts.config.channel)
+        self.listener = Listener()
+        self.pledge = Pledge(parts, self.listener, self._on_candidate, self._on_joined, psk)
+
+    def _become_member(self, member, now):
+        self.pledge = None
+        self.listener = None
+        self.parts.endpoint.reset()
+        self.member = Member(self.parts, member, self._on_lost)
+        self.member.start(now)
+
+    def _on_candidate(self, candidate):
+        self.parts.link.configure(candidate.beacon.pan_id, self.parts.config.channel)
+        self.parts.net.proxy = candidate.proxy
+
+    def _on_joined(self, member, now):
+        # The one write that makes a pledge a node (docs/decisions/0004); nothing happens before it is on flash.
+        self.parts.store.write(membership.RECORD, member.to_record())
+        self._log(
+            "joined",
+            "via=%s short=%s %s"
+            % (
+                member.parent.hex(),
+                "" if member.short_address is None else member.short_address.hex(),
+                "imprinted" if member.imprinted else "by its key",
+            ),
+        )
+        self._become_member(member, now)
+
+    def _on_lost(self, now):
+        """The way to the root is gone: join again with the kept key, through whoever is there."""
+        psk = self.member.member.psk
+        self.member.stop()
+        self.member = None
+        self._become_pledge(psk)
+
+    # Between the layers
+
+    def _on_beacon(self, beacon, src, secured, lqi, now):
+        if self.pledge is not None:
+            self.listener.hear(beacon, src, lqi, now)
+        else:
+            self.member.on_beacon(beacon, src, secured, now)
+
+    def _on_request(self, peer, request, now):
+        if self.member is None:
+            return None
+        return self.member.on_request(peer, request, now)
+
+    def _on_datagram(self, src, src_port, dst, dst_port, payload, link_src, secured, now):
+        self._trace("down", payload)
+        self.parts.endpoint.receive((src, src_port, secured), payload, now)
+
+    def _send(self, peer, datagram):
+        self._trace("up", datagram)
+        address, port, secured = peer
+        self.parts.net.send(_COAP_PORT, address, port, datagram, self.now, secured)
+
+    # Log
+
+    def _log(self, event, text):
+        self._log_line(self.now, event, text)
+
+    def _trace(self, direction, datagram):
+        """One log line for each datagram of a join: direction, part of the join, bytes, name."""
+        if self.pledge is None or self.pledge.phase is None:
+            return
+        name = MESSAGE_NAMES[self.pledge.state][direction == "down"]
+        try:
+            if Message.decode(datagram).code == 0:
+                name = "acknowledgement"
+        except DecodeError:
+            name = "malformed"
+        self._log("msg", "%s %s %d %s" % (direction, self.pledge.phase, len(datagram), name))

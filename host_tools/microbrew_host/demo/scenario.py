@@ -1,0 +1,92 @@
+"""What the demo needs on disk: two manufacturers, five stores, a registrar's directory, a topology."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+BORDER_ROUTER = "00124b0000000100"
+# name, EUI-64, manufacturer
+DEVICES = (
+    ("A", "00124b00000002a1", "acme"),
+    ("B", "00124b00000002b2", "acme"),
+    ("C", "00124b00000002c3", "acme"),
+    ("D", "00124b00000002d4", "rogue"),
+)
+# Who hears whom: C is two radio hops from the border router, B one; D is next to it.
+LINKS = (("R", "A"), ("A", "B"), ("B", "C"), ("R", "D"))
+
+PREFIX = "fd00:6d62::/64"
+JRC_ADDRESS = "fd00:6d62::1"
+NETWORK_ID = "cafe"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Loopback ports of one run."""
+
+    ether: int
+    masa: int
+    coap: int
+    jpy: int
+
+
+def free_ports() -> Ports:
+    """Ports that nobody uses right now."""
+    kinds = (socket.SOCK_DGRAM, socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_DGRAM)
+    sockets = [socket.socket(socket.AF_INET, kind) for kind in kinds]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return Ports(*(each.getsockname()[1] for each in sockets))
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def microbrew(*arguments: object) -> list[str]:
+    """Command line of a sub-command of this installation."""
+    return [sys.executable, "-m", "microbrew_host.cli", *map(str, arguments)]
+
+
+class Scenario:
+    """The directories under ``root``, which must not exist yet."""
+
+    def __init__(self, root: Path, ports: Ports) -> None:
+        self.root = root
+        self.ports = ports
+        self.manufacturer = root / "acme"
+        self.jrc_config = root / "jrc" / "jrc.toml"
+        self.topology = root / "topology.toml"
+        self.border_router = root / "stores" / BORDER_ROUTER
+
+    def store(self, eui64: str) -> Path:
+        """A device's store directory."""
+        return self.root / "stores" / eui64
+
+    def prepare(self) -> None:
+        """Run the factory and configure the registrar, by the commands a user would type."""
+        stores = self.root / "stores"
+        for name in ("acme", "rogue"):
+            self._run("factory", "init", self.root / name, "--name", name, "--masa-url", f"localhost:{self.ports.masa}")
+        for _, eui64, manufacturer in DEVICES:
+            self._run("factory", "provision", self.root / manufacturer, "--out", stores, "--eui64", eui64)
+        self._run("factory", "provision", self.manufacturer, "--out", stores, "--eui64", BORDER_ROUTER, "--one-touch")
+        self._run("jrc", "init", self.jrc_config.parent, *self._jrc_options())
+        self._run("jrc", "add", "--config", self.jrc_config, "--import", stores / "one-touch.csv", "--role", "6lbr")
+        self._write_topology()
+
+    def _jrc_options(self) -> list[object]:
+        return []
+
+    def _write_topology(self) -> None:
+        names = {name: eui64 for name, eui64, _ in DEVICES} | {"R": BORDER_ROUTER}
+        lines = [f'["{names[one]}", "{names[other]}"],' for one, other in LINKS]
+        self.topology.write_text("links = [\n" + "\n".join(lines) + "\n]\n")
+
+    def _run(self, *arguments: object) -> None:
+        # The arguments are ours; nothing goes through a shell.
+        subprocess.run(microbrew(*arguments), check=True, capture_output=True, text=True)  # noqa: S603

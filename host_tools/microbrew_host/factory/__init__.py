@@ -1,0 +1,1 @@
+"""The factory: makes a manufacturer, and the identities of its devices."""
