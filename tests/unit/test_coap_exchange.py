@@ -17,7 +17,6 @@ class Case(unittest.TestCase):
         self.believe = True
         self.seed = 1
 
-        # Locals, for bound methods of the test case are not what an Endpoint is given on a device.
         self.end = Endpoint(self.random, self.send, Parameters(), self.on_request)
 
     def random(self, length):

@@ -10,9 +10,7 @@ class TestEncStructure(unittest.TestCase):
     def test_bytes_of_rfc_8613_appendix_c_4(self):
         # The AAD of the first test vector: external_aad of a request with kid h'' and Partial IV 20.
         external_aad = bytes.fromhex("8501810a40411440")
-        self.assertEqual(
-            enc_structure(external_aad), bytes.fromhex("8368456e63727970743040488501810a40411440")
-        )
+        self.assertEqual(enc_structure(external_aad), bytes.fromhex("8368456e63727970743040488501810a40411440"))
 
     def test_bytes_of_edhoc_message_3(self):
         th_3 = bytes(range(32))

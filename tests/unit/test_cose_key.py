@@ -38,9 +38,7 @@ class TestCcs(unittest.TestCase):
 
     def test_bytes_received_are_kept_in_their_order(self):
         # cnf before sub, and y before x: not what our encoder writes.
-        raw = (
-            b"\xa2\x08\xa1\x01\xa4\x01\x02\x20\x01\x22\x58\x20" + Y + b"\x21\x58\x20" + X + b"\x02\x63sub"
-        )
+        raw = b"\xa2\x08\xa1\x01\xa4\x01\x02\x20\x01\x22\x58\x20" + Y + b"\x21\x58\x20" + X + b"\x02\x63sub"
         ccs = key.decode_ccs(memoryview(raw))
         self.assertEqual((ccs.raw, ccs.public, ccs.subject), (raw, PUBLIC, "sub"))
 

@@ -85,9 +85,7 @@ class TestVectors(unittest.TestCase):
         for name, signer in SIGNERS.items():
             message = sign1.decode(_message(name))
             private = self.crypto.load_private(P256, bytes.fromhex(ZSJ["private"][signer]))
-            again = sign1.sign(
-                self.crypto, private, message.payload, {sign1.ALG: sign1.ES256}, message.unprotected
-            )
+            again = sign1.sign(self.crypto, private, message.payload, {sign1.ALG: sign1.ES256}, message.unprotected)
             self.assertEqual(again, _message(name))
 
 
@@ -198,9 +196,7 @@ class TestDecode(unittest.TestCase):
         for protected in (b"", b"\xa0"):
             message = self.decode(protected, {}, b"payload", b"signature")
             self.assertEqual((message.protected, message.protected_raw), ({}, b""))
-        self.assertEqual(
-            sign1.to_be_signed(b"", b"payload"), b"\x84\x6aSignature1\x40\x40\x47payload"
-        )
+        self.assertEqual(sign1.to_be_signed(b"", b"payload"), b"\x84\x6aSignature1\x40\x40\x47payload")
 
     def test_protected_header_keeps_the_bytes_received(self):
         # Keys out of order: re-encoding would change what was signed.

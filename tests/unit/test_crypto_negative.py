@@ -49,7 +49,6 @@ class TestPure(unittest.TestCase):
             self.refused(r + _bytes(bad))
             self.refused(_bytes(bad) + _bytes(bad))
 
-
     def test_signature_with_swapped_or_constant_parts_is_refused(self):
         signature = self.crypto.sign(self.private, MESSAGE)
         self.refused(signature[32:] + signature[:32])

@@ -119,8 +119,7 @@ class TestPure(unittest.TestCase):
     def test_buffers_of_any_kind_are_taken(self):
         vector = VECTORS["ccm"][0]
         key, nonce, aad, plaintext, ciphertext = [
-            memoryview(bytearray(unhex(vector[name])))
-            for name in ("key", "nonce", "aad", "plaintext", "ciphertext")
+            memoryview(bytearray(unhex(vector[name]))) for name in ("key", "nonce", "aad", "plaintext", "ciphertext")
         ]
         self.assertEqual(self.crypto.ccm_seal(key, nonce, aad, plaintext, 8), unhex(vector["ciphertext"]))
         self.assertEqual(self.crypto.ccm_open(key, nonce, aad, ciphertext, 8), unhex(vector["plaintext"]))
@@ -131,7 +130,9 @@ class TestPure(unittest.TestCase):
         signature = memoryview(unhex(vectors["signatures"][0]["signature"]))
         self.assertEqual(self.crypto.sign(private, message), bytes(signature))
         self.crypto.verify(P256, memoryview(private.public), message, signature)
-        self.assertEqual(self.crypto.ecdh(private, memoryview(private.public)), self.crypto.ecdh(private, private.public))
+        self.assertEqual(
+            self.crypto.ecdh(private, memoryview(private.public)), self.crypto.ecdh(private, private.public)
+        )
 
 
 @unittest.skipIf(MICROPYTHON, "the host backend needs CPython")

@@ -117,6 +117,19 @@ class KeyScheduleTest(unittest.TestCase):
 
         self.each(check)
 
+    def test_info_is_a_cbor_sequence(self):
+        prk = unhexlify(FILE["rfc9529_trace_1"]["PRK_out"])
+        # Label, context and length by hand, each on both sides of where its encoding grows.
+        for label, context, length, info in (
+            (0, b"", 16, "004010"),
+            (23, bytes(23), 23, "1757" + "00" * 23 + "17"),
+            (24, bytes(24), 24, "18185818" + "00" * 24 + "1818"),
+            (32768, bytes(8), 16, "19800048" + "00" * 8 + "10"),
+            (65535, bytes(256), 256, "19ffff590100" + "00" * 256 + "190100"),
+        ):
+            expected = CRYPTO.hkdf_expand(prk, unhexlify(info), length)
+            self.assertEqual(ks.kdf(CRYPTO, prk, label, context, length), expected)
+
     def test_key_update(self):
         for name in ("rfc9529_trace_1", "rfc9529_trace_2"):
             t = Trace(FILE[name])

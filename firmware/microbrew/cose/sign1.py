@@ -78,9 +78,7 @@ def to_be_signed(protected_raw, payload, external_aad=b""):
     return cbor.encode(("Signature1", protected_raw, external_aad, payload))
 
 
-def sign(
-    crypto, private, payload, protected=None, unprotected=None, external_aad=b"", tagged=True, detached=False
-):
+def sign(crypto, private, payload, protected=None, unprotected=None, external_aad=b"", tagged=True, detached=False):
     """An encoded COSE_Sign1 over ``payload``, signed by a P-256 key.
 
     ``protected`` and ``unprotected`` are dicts; ``alg`` becomes ES256 unless ``protected`` names one. With

@@ -10,7 +10,6 @@ from microbrew.crypto import P256, public_from_spki
 from microbrew.errors import CryptoError, StoreError
 
 _MAX_SERIAL = const(64)
-_MAX_CERTIFICATE = const(2048)
 
 # Key, name for the installer, shortest and longest value.
 _BYTES = (

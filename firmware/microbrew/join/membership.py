@@ -111,6 +111,6 @@ def from_record(record):
         membership.jrc_address = record[_JRC_ADDRESS]
         membership.blacklist = record[_BLACKLIST]
         membership.join_rate = record[_JOIN_RATE]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, IndexError, TypeError, ValueError):
         raise StoreError("the network record is not what this firmware writes") from None
     return membership

@@ -21,6 +21,8 @@ from microbrew_host.decode.notation import (
     tagged,
 )
 
+_CREDENTIALS = {13, 14, 22, 23, 24, 25, 32, 33, 34, 35}
+
 
 def is_sign1(value: Any) -> bool:
     """The array of a COSE_Sign1, untagged."""
@@ -53,6 +55,11 @@ def is_key(value: Any) -> bool:
 def is_ccs(value: Any) -> bool:
     """A CWT Claims Set with a confirmation key, as EDHOC uses it."""
     return isinstance(value, dict) and isinstance(value.get(8), dict) and is_key(value[8].get(1))
+
+
+def is_headers(value: Any) -> bool:
+    """A header map that identifies a credential, as EDHOC's ID_CRED_x."""
+    return isinstance(value, dict) and bool(_CREDENTIALS & value.keys()) and value.keys() <= tables.COSE_HEADERS.keys()
 
 
 def message(value: Any, options: Options, complaint: str = "") -> Node:
@@ -139,6 +146,8 @@ def anything(value: Any, options: Options) -> Node:
         return message(value, options)
     if voucher.is_voucher(value):
         return voucher_data(value, options)
+    if is_headers(value):
+        return headers(value, options).noted("COSE header map")
     return generic(value)
 
 

@@ -14,7 +14,7 @@ def _edhoc(kind: str) -> Callable[[bytes, Options], Node]:
 
 def _cose(data: bytes, options: Options) -> Node:
     value, complaint = read_item(data)
-    if cose.is_key(value) or cose.is_ccs(value):
+    if cose.is_key(value) or cose.is_ccs(value) or cose.is_headers(value):
         return cose.anything(value, options).noted(strictness(complaint))
     return cose.message(value, options, complaint)
 
@@ -115,7 +115,8 @@ def _detect_cbor(items: list[Any]) -> str:
         for kind, fits in (
             ("jpy", jpy.is_jpy(item)),
             ("voucher", voucher.is_voucher(item)),
-            ("cose", cose.is_sign1(inner) or cose.is_encrypt0(inner) or cose.is_ccs(item) or cose.is_key(item)),
+            ("cose", cose.is_sign1(inner) or cose.is_encrypt0(inner)),
+            ("cose", cose.is_ccs(item) or cose.is_key(item) or cose.is_headers(item)),
             ("cojp", cojp.is_cojp(item)),
         ):
             if fits:

@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from microbrew_host.demo.process import ProcessError
+
 BORDER_ROUTER = "00124b0000000100"
 # name, EUI-64, manufacturer
 DEVICES = (
@@ -22,6 +24,12 @@ LINKS = (("R", "A"), ("A", "B"), ("B", "C"), ("R", "D"))
 PREFIX = "fd00:6d62::/64"
 JRC_ADDRESS = "fd00:6d62::1"
 NETWORK_ID = "cafe"
+MESH_JPY_PORT = 61619
+
+
+def serial_of(eui64: str) -> str:
+    """Serial number that the factory gives to an EUI-64 by default; also the name of its store."""
+    return "-".join(eui64[i : i + 2] for i in range(0, 16, 2)).upper()
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ def free_ports() -> Ports:
 
 def microbrew(*arguments: object) -> list[str]:
     """Command line of a sub-command of this installation."""
-    return [sys.executable, "-m", "microbrew_host.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "microbrew_host", *map(str, arguments)]
 
 
 class Scenario:
@@ -61,32 +69,42 @@ class Scenario:
         self.manufacturer = root / "acme"
         self.jrc_config = root / "jrc" / "jrc.toml"
         self.topology = root / "topology.toml"
-        self.border_router = root / "stores" / BORDER_ROUTER
+        self.border_router = self.store(BORDER_ROUTER)
 
     def store(self, eui64: str) -> Path:
         """A device's store directory."""
-        return self.root / "stores" / eui64
+        return self.root / "stores" / serial_of(eui64)
 
     def prepare(self) -> None:
         """Run the factory and configure the registrar, by the commands a user would type."""
         stores = self.root / "stores"
         for name in ("acme", "rogue"):
             self._run("factory", "init", self.root / name, "--name", name, "--masa-url", f"localhost:{self.ports.masa}")
-        for _, eui64, manufacturer in DEVICES:
-            self._run("factory", "provision", self.root / manufacturer, "--out", stores, "--eui64", eui64)
+            addresses = [word for _, eui64, maker in DEVICES if maker == name for word in ("--eui64", eui64)]
+            self._run("factory", "provision", self.root / name, "--out", stores, *addresses)
         self._run("factory", "provision", self.manufacturer, "--out", stores, "--eui64", BORDER_ROUTER, "--one-touch")
-        self._run("jrc", "init", self.jrc_config.parent, *self._jrc_options())
-        self._run("jrc", "add", "--config", self.jrc_config, "--import", stores / "one-touch.csv", "--role", "6lbr")
+        self._run(
+            *("jrc", "init", self.jrc_config.parent, "--network-id", NETWORK_ID, "--manufacturer", self.manufacturer),
+            *("--coap", f"127.0.0.1:{self.ports.coap}", "--jpy", f"127.0.0.1:{self.ports.jpy}"),
+            *("--jrc-address", JRC_ADDRESS),
+        )
+        self._tune_registrar()
+        self._run("jrc", "add", "--config", self.jrc_config, "--import", stores / "one-touch.jsonl", "--role", "6lbr")
         self._write_topology()
 
-    def _jrc_options(self) -> list[object]:
-        return []
+    def _tune_registrar(self) -> None:
+        # As a user would edit it: the mesh is fast, and it sees the join port under a number that compresses well.
+        text = self.jrc_config.read_text()
+        text = text.replace("[network]\n", f"[network]\njpy_port = {MESH_JPY_PORT}\n")
+        self.jrc_config.write_text(text + "\n[cojp]\nack_timeout = 2.0\n")
 
     def _write_topology(self) -> None:
-        names = {name: eui64 for name, eui64, _ in DEVICES} | {"R": BORDER_ROUTER}
-        lines = [f'["{names[one]}", "{names[other]}"],' for one, other in LINKS]
-        self.topology.write_text("links = [\n" + "\n".join(lines) + "\n]\n")
+        eui64s = {name: eui64 for name, eui64, _ in DEVICES} | {"R": BORDER_ROUTER}
+        links = [f'[[link]]\na = "{eui64s[one]}"\nb = "{eui64s[other]}"\n' for one, other in LINKS]
+        self.topology.write_text("\n".join(links))
 
     def _run(self, *arguments: object) -> None:
         # The arguments are ours; nothing goes through a shell.
-        subprocess.run(microbrew(*arguments), check=True, capture_output=True, text=True)  # noqa: S603
+        result = subprocess.run(microbrew(*arguments), capture_output=True, text=True)  # noqa: S603
+        if result.returncode:
+            raise ProcessError(f"microbrew {arguments[0]} {arguments[1]} failed: {result.stderr.strip()}")

@@ -92,4 +92,7 @@ def _watch_input(loop: asyncio.AbstractEventLoop, hub: Ether) -> None:
             typer.echo(execute(hub, line.decode(errors="replace")))
         sys.stdout.flush()
 
-    loop.add_reader(descriptor, readable)
+    try:
+        loop.add_reader(descriptor, readable)
+    except PermissionError:
+        raise ValueError("--control reads a pipe or a terminal, not a file") from None

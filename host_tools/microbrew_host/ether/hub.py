@@ -7,10 +7,12 @@ collisions, propagation delay, signal strength.
 
 import asyncio
 import random
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from microbrew.radio.zep import DATA, HEADER_LEN, HELLO, MAX_DATAGRAM, PORT
 from microbrew_host.ether.capture import Capture
@@ -79,13 +81,10 @@ class Ether(asyncio.DatagramProtocol):
         return list(self._clients)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)  # noqa: S101 - for the type checker
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
         self.port = transport.get_extra_info("sockname")[1]
         sock = transport.get_extra_info("socket")
         if sock is not None:
-            import socket
-
             # All nodes of a mesh answer a multicast at once.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER)
 

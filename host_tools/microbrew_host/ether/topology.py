@@ -63,9 +63,10 @@ class Topology:
         """
         if self.everyone:
             raise ValueError("everyone hears everyone: name the links first")
-        there = self._links.pop((a, b), 0) != 0
-        back = self._links.pop((b, a), 0) != 0
-        return there or back
+        found = [pair for pair in ((a, b), (b, a)) if pair in self._links]
+        for pair in found:
+            del self._links[pair]
+        return bool(found)
 
     def loss_between(self, sender: bytes, receiver: bytes) -> float | None:
         """Probability that ``receiver`` misses a frame of ``sender``; None if it never hears it."""

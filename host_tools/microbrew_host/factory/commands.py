@@ -70,6 +70,8 @@ def provision(
 def inspect(store: Annotated[Path, typer.Argument(help="A device's store directory.")]) -> None:
     """Show a device's identity and whether it has joined; never its keys."""
     table = Table(show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in describe(store):
         table.add_row(name, Text(value))
     Console().print(table)

@@ -17,7 +17,7 @@ REFUSE = "refuse"
 WARN = "warn"
 
 
-class ConfigError(Exception):
+class ConfigError(ValueError):
     """One sentence that says which setting is wrong and how."""
 
 

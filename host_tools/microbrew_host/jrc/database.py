@@ -28,7 +28,7 @@ RUNNING = "running"
 DONE = "done"
 
 
-class DatabaseError(Exception):
+class DatabaseError(ValueError):
     """The database cannot be opened; one sentence."""
 
 

@@ -52,8 +52,10 @@ class Discovery:
     def _links(self) -> list[tuple[str, str]]:
         host, port = self._jpy()
         address = ipaddress.ip_address(host)
-        authority = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
-        links = [(f'<coap://{authority}>;rt="brski.rjp"', "brski.rjp")]
+        if address.version == 4:
+            # Nodes read links of one form only, and take no more than the port from this one.
+            address = ipaddress.IPv6Address(f"::ffff:{address}")
+        links = [(f'<coap://[{address}]:{port}>;rt="brski.rjp"', "brski.rjp")]
         return links + [(f'<{path}>;rt="{kind}"', kind) for path, kind in _RESOURCES]
 
     def _register(self, request: Message, context: StoredContext) -> None:

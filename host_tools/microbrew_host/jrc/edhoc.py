@@ -140,9 +140,7 @@ class EdhocEndpoint:
             self._record(session, device, manufacturer, peer)
         return manufacturer, eui64
 
-    def _record(
-        self, session: Session, device: policy.IDevID, manufacturer: Manufacturer, peer: Peer
-    ) -> None:
+    def _record(self, session: Session, device: policy.IDevID, manufacturer: Manufacturer, peer: Peer) -> None:
         row = registry.by_serial(session, device.serial)
         row.manufacturer = manufacturer.name
         self._journal.write(

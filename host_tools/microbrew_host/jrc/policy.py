@@ -88,9 +88,7 @@ class Manufacturers:
 def _check_contents(device: IDevID, now: datetime.datetime) -> None:
     certificate = device.certificate
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-        raise Refusal(
-            Code.FORBIDDEN, "certificate not valid now", "its certificate is outside its period of validity"
-        )
+        raise Refusal(Code.FORBIDDEN, "certificate not valid now", "its certificate is outside its period of validity")
     try:
         if certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
             raise Refusal(Code.FORBIDDEN, "not a device certificate", "it showed the certificate of a CA")

@@ -48,6 +48,8 @@ POLL = 0.5
 
 _HOST = "6tisch.arpa"
 _KEY_LENGTH = 16
+# K1K2-ENC-MIC64: beacons with a MIC of 8 bytes, everything else encrypted as well (RFC 9031 table 3).
+_USAGE = 1
 _FIRST_KEY_ID = 1
 _LAST_KEY_ID = 254
 
@@ -65,7 +67,7 @@ def new_key(session: Session, state: str, now: float) -> LinkKey:
     """A fresh random link key with the next key_id; ids come round again after 254 keys."""
     last = session.scalar(select(LinkKey.key_id).order_by(LinkKey.id.desc()).limit(1))
     key_id = _FIRST_KEY_ID if last is None or last >= _LAST_KEY_ID else last + 1
-    key = LinkKey(key_id=key_id, value=secrets.token_bytes(_KEY_LENGTH), state=state, created=now)
+    key = LinkKey(key_id=key_id, usage=_USAGE, value=secrets.token_bytes(_KEY_LENGTH), state=state, created=now)
     session.add(key)
     session.flush()
     return key

@@ -76,9 +76,7 @@ class Server:
         except OSError as error:
             await self.close()
             raise ConfigError(f"cannot listen on {self._config.coap} and {self._config.jpy}: {error}") from None
-        rekeyer = Rekeyer(
-            self._config, self.database, self.journal, self.contexts, self._coap, self.coap_port.peer
-        )
+        rekeyer = Rekeyer(self._config, self.database, self.journal, self.contexts, self._coap, self.coap_port.peer)
         self._rekeying = asyncio.create_task(rekeyer.run(), name="rekeying")
 
     async def close(self) -> None:
@@ -101,9 +99,7 @@ class Server:
         return str(ipaddress.IPv6Address(self._config.jrc_address)), port
 
     def _site(self) -> Site:
-        voucher_status = VoucherStatus(
-            self.registrar, self._masa, self.database, self.journal, self._config.policy
-        )
+        voucher_status = VoucherStatus(self.registrar, self._masa, self.database, self.journal, self._config.policy)
         core = Discovery(self.mesh_jpy, self.database, self.journal)
         join = JoinEndpoint(self._config, self.database, self.journal)
         routes = {

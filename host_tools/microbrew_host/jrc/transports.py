@@ -27,14 +27,14 @@ from aiocoap.tokenmanager import TokenManager
 
 from microbrew import cbor
 from microbrew.errors import DecodeError
+from microbrew.proxy import jpy
 from microbrew_host.jrc.config import Address
 from microbrew_host.jrc.limits import Buckets, Expiring
 
 MAX_COAP = 1280
-MAX_JPY = MAX_COAP + 64
 MAX_TOKEN = 8
 
-_MAX_JPY_ITEMS = 16
+_LINK_LOCAL = b"\xfe\x80" + bytes(6)
 _RECENT_MESSAGES = 4096
 
 
@@ -53,10 +53,14 @@ class Silence(Message):
 
 
 class Pledge(NamedTuple):
-    """What the JPY array carries around the content, as encoded: elements 0 to 3 with the array's head, and 5 on."""
+    """What the JPY array has around the content, as encoded: the array's head with elements 0 to 3, and 5 on.
+
+    ``ip`` is element 0: where the proxy says the pledge is.
+    """
 
     head: bytes
     tail: bytes
+    ip: bytes
 
 
 class Peer(interfaces.EndpointAddress):
@@ -112,12 +116,9 @@ class Peer(interfaces.EndpointAddress):
     @property
     def link_local(self) -> bytes | None:
         """The pledge's own IPv6 address as its proxy states it, 16 bytes, if it is a link-local one."""
-        if self.pledge is None:
+        if self.pledge is None or len(self.pledge.ip) != 16 or self.pledge.ip[:8] != _LINK_LOCAL:
             return None
-        reader = cbor.Reader(self.pledge.head)
-        reader.array()
-        address = reader.item()
-        return address if len(address) == 16 and address[:8] == b"\xfe\x80" + bytes(6) else None
+        return self.pledge.ip
 
 
 class DatagramTransport(asyncio.DatagramProtocol, interfaces.MessageInterface):
@@ -136,9 +137,7 @@ class DatagramTransport(asyncio.DatagramProtocol, interfaces.MessageInterface):
     async def open(cls, manager: MessageManager, buckets: Buckets, bind: Address) -> DatagramTransport:
         """Bind to ``bind``; port 0 takes a free one. Raises OSError."""
         loop = asyncio.get_running_loop()
-        _, self = await loop.create_datagram_endpoint(
-            lambda: cls(manager, buckets), local_addr=(bind.host, bind.port)
-        )
+        _, self = await loop.create_datagram_endpoint(lambda: cls(manager, buckets), local_addr=(bind.host, bind.port))
         return self
 
     def peer(self, host: str, port: int) -> Peer:
@@ -208,46 +207,21 @@ class DatagramTransport(asyncio.DatagramProtocol, interfaces.MessageInterface):
 class JpyTransport(DatagramTransport):
     """The JPY port: CoAP of pledges, each datagram inside the array of its proxy."""
 
-    max_datagram = MAX_JPY
+    max_datagram = jpy.MAX_MESSAGE
 
     def _received(self, address: tuple[str, int], data: bytes) -> None:
         try:
-            pledge, content = parse_jpy(data)
+            message = jpy.parse(data)
         except DecodeError:
             self.counters["not jpy"] += 1
             return
-        if len(content) > MAX_COAP:
-            self.counters["too long"] += 1
-            return
-        self._dispatch(Peer(self, address, pledge), content)
+        pledge = Pledge(message.head, message.tail, message.ip)
+        self._dispatch(Peer(self, address, pledge), message.content)
 
     def _wrap(self, peer: Peer, datagram: bytes) -> bytes:
         if peer.pledge is None:
             raise ValueError("no pledge to answer")
         return peer.pledge.head + cbor.encode(datagram) + peer.pledge.tail
-
-
-def parse_jpy(data: bytes) -> tuple[Pledge, bytes]:
-    """What is around the content of a JPY array, and the content. Raises DecodeError."""
-    reader = cbor.Reader(data, 0, None, 4, _MAX_JPY_ITEMS)
-    count = reader.array()
-    if count < 5:
-        raise DecodeError("JPY: fewer than five elements")
-    ip = reader.item()
-    numbers = [reader.item() for _ in range(3)]
-    if not isinstance(ip, bytes) or len(ip) not in (4, 16):
-        raise DecodeError("JPY: no address")
-    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
-        raise DecodeError("JPY: port, family or index is not a number")
-    head = reader.pos
-    content = reader.item()
-    if not isinstance(content, bytes):
-        raise DecodeError("JPY: content is not a byte string")
-    tail = reader.pos
-    for _ in range(count - 5):
-        reader.item()
-    reader.finish()
-    return Pledge(bytes(data[:head]), bytes(data[tail:])), content
 
 
 class BoundedMessageManager(MessageManager):

@@ -175,7 +175,9 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
     if not rows:
         print("nothing yet")
         return
-    table = Table(*rows[0])
+    table = Table()
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
     for row in rows:
         # Registrars are told apart by the start of the fingerprint; --json has it whole.
         shown = {**row, "registrar": row["registrar"][:16]} if "registrar" in row else row

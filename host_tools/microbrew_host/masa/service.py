@@ -18,8 +18,9 @@ from microbrew_host.voucher import Voucher, fingerprint, sign
 from microbrew_host.voucher.data import ASSERTIONS, LOGGED, PROXIMITY, timestamp
 from microbrew_host.voucher.keys import PrivateKey
 
-# Events of one device in an audit log answer; older ones are counted as truncated (RFC 8995 section 5.8.1).
-MAX_AUDIT_EVENTS = 256
+# Events of one device in an audit log answer; older ones are counted as truncated (RFC 8995 section 5.8.1). So an
+# answer stays below 16 kB, which is what registrars read.
+MAX_AUDIT_EVENTS = 64
 
 _Answer = TypeVar("_Answer")
 _Entry = dict[str, Any]

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from microbrew import cbor
 from microbrew.errors import DecodeError, VoucherError
+from microbrew_host.voucher import reader
 from microbrew_host.voucher.keys import PrivateKey, PublicKey, checked_public
 
 MEDIA_TYPE = "application/voucher+cose"
@@ -69,7 +70,7 @@ def parse_signed(data: bytes) -> Signed:
     """Take a COSE_Sign1 apart (tag 18 or none). Raises VoucherError("format")."""
     protected, unprotected, payload, signature = _elements(data)
     try:
-        signed_header = cbor.decode(protected) if protected else {}
+        signed_header = reader.decode(protected) if protected else {}
     except DecodeError as error:
         raise VoucherError("format", f"protected header: {error}") from None
     if not isinstance(signed_header, dict):
@@ -163,7 +164,7 @@ def _elements(data: bytes) -> tuple[bytes, dict[Any, Any], bytes, bytes]:
     if len(data) > MAX_SIZE:
         raise VoucherError("format", "a signed voucher or request is too large")
     try:
-        item = cbor.decode(data)
+        item = reader.decode(data)
     except DecodeError as error:
         raise VoucherError("format", f"COSE_Sign1: {error}") from None
     if isinstance(item, cbor.Tag):

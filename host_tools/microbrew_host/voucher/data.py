@@ -2,8 +2,7 @@
 
 Reading takes SID deltas, absolute SIDs (tag 47), leaf names, and a mixture; unknown leaves are ignored (RFC
 8995 section 5.6.1). Writing always uses deltas in deterministic order. Left out: JSON vouchers; leaves of the
-agent-proximity assertion and ``last-renewal-date``, which are ignored when read; CBOR of indefinite length,
-which the bounded decoder refuses.
+agent-proximity assertion and ``last-renewal-date``, which are ignored when read.
 """
 
 from dataclasses import dataclass, fields
@@ -12,7 +11,7 @@ from typing import Any, TypeVar
 
 from microbrew import cbor
 from microbrew.errors import DecodeError, VoucherError
-from microbrew_host.voucher import sids
+from microbrew_host.voucher import reader, sids
 
 VERIFIED = 0
 LOGGED = 1
@@ -125,7 +124,7 @@ def _encode(data: Voucher | VoucherRequest, container: sids.Container) -> bytes:
 
 def _parse(payload: bytes, container: sids.Container, kind: type[_Data]) -> _Data:
     try:
-        outer = cbor.decode(payload)
+        outer = reader.decode(payload)
     except DecodeError as error:
         raise VoucherError("format", f"voucher data: {error}") from None
     if not isinstance(outer, dict) or len(outer) != 1:
