@@ -31,16 +31,17 @@ class Clock:
         return self._now
 
 
-def log(now, event, text):
-    print("%d %s %s" % (now, event, text))
-
-
 def main(argv):
     path, ether = argv[1], argv[2]
     host, port = ether.rsplit(":", 1)
     gc.collect()
     code = heap_used()
     clock = Clock()
+
+    def log(_now, event, text):
+        # The time of writing, not of the step: what a computation in between took shows.
+        print("%d %s %s" % (clock(), event, text))
+
     store = Store(path)
     if "reset" in argv[3:]:
         store.factory_reset()

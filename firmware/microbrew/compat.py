@@ -22,4 +22,4 @@ def heap_used():
     """Bytes of Python heap in use, or 0 where the interpreter does not tell."""
     import gc
 
-    return gc.mem_alloc() if MICROPYTHON else 0
+    return gc.mem_alloc() if MICROPYTHON else 0  # type: ignore[attr-defined]

@@ -85,6 +85,7 @@ def sent(link: Link, radio: Recorder) -> list[bytes]:
 def tshark(path: Path, *fields: str, key: bytes = KEY) -> list[dict[str, list[str]]]:
     """The fields of every packet as Wireshark reads them."""
     command = ["tshark", "-r", str(path), "-T", "json", "-o", "wpan.fcs_format:ITU-T CRC-16"]
+    command += ["-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE"]
     command += ["-o", f'uat:ieee802154_keys:"{key.hex()}","1","No hash"']
     for name in ("frame.protocols", *fields):
         command += ["-e", name]
@@ -121,23 +122,30 @@ def test_beacon_with_every_element(tmp_path):
     assert "wpan.decrypt_error" not in packet
 
 
-@pytest.mark.parametrize("usage", [0, 1, 2, 3, 4, 5, 9, 10, 11, 12, 13, 14])
-def test_secured_data_decrypts_with_the_key_only(tmp_path, usage):
-    link, radio = sender(usage)
-    link.send(PEER, DATAGRAM, True, 0)
-    link.send(None, DATAGRAM, True, 0)
-    path = write(tmp_path / "data.pcap", sent(link, radio))
+def test_secured_data_of_every_key_usage_decrypts_with_the_key_only(tmp_path):
+    frames = []
+    encrypted = []
+    for usage in (0, 1, 2, 3, 4, 5, 9, 10, 11, 12, 13, 14):
+        link, radio = sender(usage)
+        link.send(PEER, DATAGRAM, True, 0)
+        link.send(None, DATAGRAM, True, 0)
+        frames += sent(link, radio)
+        encrypted += [link.keys.data_key().data_level >= 5] * 2
+    path = write(tmp_path / "data.pcap", frames)
     fields = ("wpan.fcs_ok", "wpan.aux_sec.sec_level", "coap.opt.uri_path", "wpan.decrypt_error")
     packets = tshark(path, *fields)
-    assert len(packets) == 2
+    assert len(packets) == 24
+    assert [int(packet["wpan.aux_sec.sec_level"][0], 0) for packet in packets[::2]] == [
+        5, 6, 7, 1, 2, 3, 1, 2, 3, 5, 6, 7,
+    ]  # fmt: skip
     for packet in packets:
         assert packet["wpan.fcs_ok"] in (["1"], ["True"])
         assert packet["frame.protocols"] == ["wpan:6lowpan:ipv6:udp:coap"]
         assert packet["coap.opt.uri_path"] == [".well-known", "core"]
         assert "wpan.decrypt_error" not in packet
-    if link.keys.data_key().data_level & 4:
-        for packet in tshark(path, *fields, key=bytes(16)):
-            assert "coap.opt.uri_path" not in packet
+    for packet, hidden in zip(tshark(path, *fields, key=bytes(16)), encrypted, strict=True):
+        assert "wpan.decrypt_error" in packet
+        assert ("coap.opt.uri_path" not in packet) or not hidden
 
 
 def test_unsecured_data_and_acknowledgement(tmp_path):
@@ -190,6 +198,8 @@ def test_capture_of_the_ether_opens_as_zep(tmp_path):
     for packet in packets:
         assert packet["frame.protocols"][0].startswith("raw:ip:udp:zep:wpan")
         assert packet["udp.dstport"][0] == "17754"
+        # 1: good.
+        assert packet["ip.checksum.status"][0] == packet["udp.checksum.status"][0] == "1"
         assert packet["zep.channel_id"] == ["26"]
         assert packet["wpan.fcs_ok"] in (["1"], ["True"])
         assert "2023" in packet["zep.time"][0]

@@ -336,7 +336,7 @@ class SourceRoute(unittest.TestCase):
 
     def test_to_a_link_local_address_of_ours_is_dropped(self):
         def change(packet):
-            packet[24:40] = addr.link_local(PROXY)
+            packet[8:40] = addr.link_local(ROOT) + addr.link_local(PROXY)
 
         self.drop("srh_malformed", change)
 

@@ -266,6 +266,16 @@ class Security(unittest.TestCase):
             self.assertEqual((beacon.asn, beacon.network_id, beacon.proxy_priority), (77, b"net", 5))
             self.assertEqual((src, checked, lqi, beacon.pan_id, beacon.key_index), (A, secured, 200, PAN, 1))
 
+    def test_node_whose_key_set_is_empty_or_wiped_is_a_pledge(self):
+        self.b.link.keys.wipe()
+        self.pledge.link.set_keys(KeySet())
+        self.a.link.send_beacon(self.beacon, 0)
+        self.a.send(B, b"secret")
+        run(self.nodes, 0, 100)
+        for node in (self.b, self.pledge):
+            self.assertEqual([checked for _, _, checked, _ in node.beacons], [False])
+        self.assertEqual((self.b.data, self.b.link.counters["no_key"]), ([], 1))
+
     def test_forged_beacon_is_dropped_by_members(self):
         self.a.link.send_beacon(self.beacon, 0)
         run(self.nodes, 0, 100)

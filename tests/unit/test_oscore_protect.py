@@ -229,6 +229,7 @@ class LostWindow(unittest.TestCase):
         inner, _ = protect.unprotect_request(server, again)
         self.assertEqual(inner.payload, b"hello")
         self.assertEqual((server.replay.lower_edge, server.replay.bitmap), (1, 1))
+        self.assertIsNone(server.challenge)
         for old in (recorded, again):
             self.assertRaises(OscoreError, protect.unprotect_request, server, old)
 

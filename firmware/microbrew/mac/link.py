@@ -57,7 +57,7 @@ class Link:
         )
 
     def set_keys(self, keys):
-        """Use a security.KeySet for secured frames; None: this node has no keys (a pledge)."""
+        """Use a security.KeySet for secured frames; None, or an empty set: this node is a pledge."""
         self.keys = keys
 
     @property
@@ -71,6 +71,11 @@ class Link:
         if secured:
             room -= frame.AUX_LEN + frame.mic_len(self._data_key().data_level)
         return room
+
+    def _usable_keys(self):
+        # A set that is still empty, or wiped, is a pledge's.
+        keys = self.keys
+        return keys if keys and keys.current else None
 
     def _data_key(self):
         key = self.keys.data_key() if self.keys else None
@@ -170,8 +175,9 @@ class Link:
             self._count("bad_level")
             return
         secured = False
-        if header.level and self.keys:
-            reason, _ = self.keys.unprotect(self._crypto, header, self._buf, now)
+        keys = self._usable_keys() if header.level else None
+        if keys:
+            reason, _ = keys.unprotect(self._crypto, header, self._buf, now)
             if reason:
                 self._count(reason)
                 return
@@ -192,10 +198,11 @@ class Link:
             self._count("short_source")
             return
         if header.level:
-            if not self.keys:
+            keys = self._usable_keys()
+            if not keys:
                 self._count("no_key")
                 return
-            reason, payload = self.keys.unprotect(self._crypto, header, self._buf, now)
+            reason, payload = keys.unprotect(self._crypto, header, self._buf, now)
             if reason:
                 self._count(reason)
                 return
