@@ -27,7 +27,7 @@ EDHOC = load("edhoc.json")
 FRAMES = load("frames.json")["frames"]
 SECURED = load("secframes.json")["frames"]
 ZEP = load("zep.json")["frames"]
-JPY = load("decode-jpy.json")
+JPY = load("jpy.json")["vectors"]
 ZSJ = load("voucher-zsj.json")
 IETF = load("voucher-ietf.json")
 OSCORE = load("oscore.json")
@@ -191,7 +191,7 @@ def test_jpy_shows_the_pledge_and_the_coap_message_inside():
     assert "CoAP CON 0.02 POST" in shown
 
 
-@pytest.mark.parametrize("name", [name for name in JPY if name != "source"])
+@pytest.mark.parametrize("name", JPY)
 def test_jpy_forms_of_all_drafts_are_told_apart(name):
     data = bytes.fromhex(JPY[name])
     if name.endswith("reject"):

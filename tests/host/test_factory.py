@@ -18,6 +18,7 @@ from microbrew.identity.idevid import Identity
 from microbrew.identity.store import Store
 from microbrew_host import cli
 from microbrew_host.factory import certificates, eui64, line, manufacturer
+from microbrew_host.factory.inspect import describe
 from microbrew_host.factory.line import Line, Order, orders_from
 from microbrew_host.masa import database
 from microbrew_host.voucher import idevid, spki
@@ -374,10 +375,4 @@ def test_damaged_stores_are_typed_errors(acme, engine, tmp_path):
     list(Line(acme, engine, out, one_touch=False).make([Order.of(EUI64)], NOW))
     (out / SERIAL / "factory").write_bytes(b"rubbish")
     with pytest.raises(StoreError):
-        list(line_inspect(out / SERIAL))
-
-
-def line_inspect(path):
-    from microbrew_host.factory.inspect import describe
-
-    return describe(path)
+        list(describe(out / SERIAL))

@@ -1,5 +1,6 @@
 """Voucher data and COSE signatures on the host side, against published data, project vectors and pycose."""
 
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -256,7 +257,8 @@ def test_damaged_identity_extensions_are_refused_and_not_a_crash():
         name = x509.OtherName(idevid.OID_HARDWARE_MODULE_NAME, value)
         broken = certificate_with([], [x509.SubjectAlternativeName([name])])
         assert reason(idevid.hardware_serial, broken) == "certificate"
-    for value in (b"", b"\x16", b"\x16\x05a", b"\x16\x84\xff\xff\xff\xff", b"\x16\x01\xff", b"\x16\x01aa", b"\x0c\x01a"):
+    for text in ("", "16", "160561", "1684ffffffff", "1601ff", "16016161", "0c0161"):
+        value = bytes.fromhex(text)
         broken = certificate_with([], [x509.UnrecognizedExtension(idevid.OID_MASA_URL, value)])
         assert reason(idevid.masa_url, broken) == "certificate"
 
@@ -458,18 +460,13 @@ def test_dates_are_read_with_offset_and_fraction_and_written_in_utc():
 @given(st.binary(max_size=200))
 def test_no_input_escapes_the_typed_error(noise):
     for call in (voucher.parse_signed, voucher.parse_voucher, voucher.parse_voucher_request, idevid.load):
-        try:
+        with contextlib.suppress(VoucherError):
             call(noise)
-        except VoucherError:
-            pass
 
 
 @given(st.sampled_from(sorted(MESSAGES)), st.integers(0, 10_000), st.integers(0, 255))
 def test_no_damage_escapes_the_typed_error(name, position, value):
     message = bytearray(MESSAGES[name])
     message[position % len(message)] = value
-    try:
-        signed = voucher.parse_signed(bytes(message))
-        voucher.parse_voucher(signed.payload)
-    except VoucherError:
-        pass
+    with contextlib.suppress(VoucherError):
+        voucher.parse_voucher(voucher.parse_signed(bytes(message)).payload)

@@ -101,8 +101,10 @@ class Echoing(their_resource.Resource):
         super().__init__()
         self.delay = delay
         self.extra = extra
+        self.calls = 0
 
     async def render_post(self, request):
+        self.calls += 1
         await asyncio.sleep(self.delay)
         return aiocoap.Message(code=aiocoap.CHANGED, payload=request.payload + body(self.extra), content_format=42)
 
@@ -122,12 +124,13 @@ def free_port():
 async def their_server():
     site = their_resource.Site()
     site.add_resource([".well-known", "core"], their_resource.WKCResource(site.get_resources_as_linkheader))
-    site.add_resource(["echo"], Echoing())
+    echo = Echoing()
+    site.add_resource(["echo"], echo)
     site.add_resource(["slow"], Echoing(0.5))
     site.add_resource(["large"], Echoing(0, 3000))
     port = free_port()
     context = await aiocoap.Context.create_server_context(site, bind=(HOST, port), transports=["simple6", "udp6"])
-    return context, (HOST, port)
+    return context, (HOST, port), echo
 
 
 def request(path, code=numbers.POST, payload=b""):
@@ -138,10 +141,11 @@ def request(path, code=numbers.POST, payload=b""):
 
 
 async def with_their_server(use, lose=()):
-    context, peer = await their_server()
+    context, peer, echo = await their_server()
     try:
         async with _Opened(lose) as node:
             await use(node, peer)
+        return echo.calls
     finally:
         await context.shutdown()
 
@@ -176,8 +180,9 @@ def test_our_client_retransmits_what_is_lost_and_the_server_acts_once():
     async def use(node, peer):
         got = await node.transfer(peer, request("echo", numbers.POST, body(200)), 2)
         assert got.payload == body(200)
+        assert node.count > 14  # four blocks up, three more down, both ways, and what was lost
 
-    asyncio.run(with_their_server(use, (1, 4, 9)))
+    assert asyncio.run(with_their_server(use, (1, 4, 9))) == 1
 
 
 def serve(node):

@@ -43,9 +43,7 @@ class Start(State):
         """message_1 and the state that waits for message_2. ``ead_1`` is an encoded EAD field."""
         with self._take() as session:
             session.set_suite(self.suites_i[-1])
-            message_1 = messages.encode_message_1(
-                session.method, self.suites_i, session.g_own(), session.c_i, ead_1
-            )
+            message_1 = messages.encode_message_1(session.method, self.suites_i, session.g_own(), session.c_i, ead_1)
             session.th = session.crypto.sha256(message_1)
             return message_1, WaitMessage2(session)
 

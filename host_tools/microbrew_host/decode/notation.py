@@ -82,6 +82,8 @@ def read_items(data: bytes) -> tuple[list[Any], str]:
         while reader.more():
             items.append(reader.item())
     except DecodeError as error:
+        if "truncated" in str(error):
+            raise
         return _read_lenient(data), str(error)
     return items, ""
 
