@@ -24,9 +24,21 @@ _COAP_PORT = const(5683)
 
 
 class Parts:
-    """The layers below a role. ``log(event, text)`` writes the device's log."""
+    """The layers below a role, and what they all need. ``log(event, text)`` writes the device's log."""
 
     __slots__ = ("config", "crypto", "endpoint", "identity", "link", "log", "net", "sequence", "store")
+
+    def __init__(self, radio, store, crypto, config, log):
+        random = crypto.random
+        self.config = config
+        self.crypto = crypto
+        self.store = store
+        self.log = log
+        self.identity = Identity.load(store, crypto)
+        self.sequence = Reserved(store, "seq-cojp", config.oscore_step)
+        self.link = Link(radio, crypto, Reserved(store, "seq-link", config.link_counter_step))
+        self.net = Network(self.link, self.identity.eui64, random)
+        self.endpoint = Endpoint(random, None, Parameters(config.ack_timeout_ms))
 
 
 class Node:
@@ -37,26 +49,19 @@ class Node:
     """
 
     def __init__(self, radio, store, crypto, log, now, config=None):
-        config = Config() if config is None else config
         self.now = now
         self._log_line = log
-        parts = self.parts = Parts()
-        parts.log = self._log
-        parts.config = config
-        parts.crypto = crypto
-        parts.store = store
-        parts.identity = Identity.load(store, crypto)
-        parts.sequence = Reserved(store, "seq-cojp", config.oscore_step)
-        parts.link = Link(radio, crypto, Reserved(store, "seq-link", config.link_counter_step))
-        parts.net = Network(parts.link, parts.identity.eui64, crypto.random)
-        parts.endpoint = Endpoint(crypto.random, self._send, Parameters(config.ack_timeout_ms), self._on_request)
+        parts = self.parts = Parts(radio, store, crypto, Config() if config is None else config, self._log)
+        parts.endpoint.send = self._send
+        parts.endpoint.on_request = self._on_request
         parts.net.bind(_COAP_PORT, self._on_datagram)
         parts.link.on_beacon = self._on_beacon
+        self.listener = Listener()
         self.pledge = None
         self.member = None
         record = store.read(membership.RECORD)
         if record is None:
-            self._become_pledge(None)
+            self._become_pledge()
         else:
             self._become_member(membership.from_record(record), now)
 
@@ -81,22 +86,22 @@ class Node:
         if self.member is not None:
             self.member.stop()
             self.member = None
-        self._log("reset", "factory reset")
-        self._become_pledge(None)
         self.now = now
+        self._log("reset", "factory reset")
+        self._become_pledge()
 
     # Roles
 
-    def _become_pledge(self, psk):
+    def _become_pledge(self, home=None):
+        """``home``: the Membership to return to, or None for a device that belongs nowhere yet."""
         parts = self.parts
         parts.endpoint.reset()
         parts.link.configure(None, parts.config.channel)
-        self.listener = Listener()
-        self.pledge = Pledge(parts, self.listener, self._on_candidate, self._on_joined, psk)
+        self.listener.clear()
+        self.pledge = Pledge(parts, self.listener, self._on_candidate, self._on_joined, home)
 
     def _become_member(self, member, now):
         self.pledge = None
-        self.listener = None
         self.parts.endpoint.reset()
         self.member = Member(self.parts, member, self._on_lost)
         self.member.start(now)
@@ -120,17 +125,18 @@ class Node:
         self._become_member(member, now)
 
     def _on_lost(self, now):
-        """The way to the root is gone: join again with the kept key, through whoever is there."""
-        psk = self.member.member.psk
+        """The way to the root is gone: join the same network again, through whoever is there."""
+        home = self.member.member
         self.member.stop()
         self.member = None
-        self._become_pledge(psk)
+        self._become_pledge(home)
 
     # Between the layers
 
     def _on_beacon(self, beacon, src, secured, lqi, now):
         if self.pledge is not None:
-            self.listener.hear(beacon, src, lqi, now)
+            if self.pledge.is_welcome(beacon):
+                self.listener.hear(beacon, src, lqi, now)
         else:
             self.member.on_beacon(beacon, src, secured, now)
 

@@ -92,7 +92,10 @@ class Acme:
     def as_new(self, url=None):
         """How a registrar is told to trust this manufacturer."""
         return initialise.NewManufacturer(
-            self.path.name, self.path / manufacturer.CA_CERTIFICATE, self.path / directory.TLS_CERTIFICATE, url or self.url
+            self.path.name,
+            self.path / manufacturer.CA_CERTIFICATE,
+            self.path / directory.TLS_CERTIFICATE,
+            url or self.url,
         )
 
 
@@ -139,7 +142,9 @@ class Socket(asyncio.DatagramProtocol):
     async def open(cls, server, jpy_header=None):
         port = server.jpy_port if jpy_header else server.coap_port
         loop = asyncio.get_running_loop()
-        _, self = await loop.create_datagram_endpoint(lambda: cls(jpy_header), remote_addr=(port.local.host, port.local.port))
+        _, self = await loop.create_datagram_endpoint(
+            lambda: cls(jpy_header), remote_addr=(port.local.host, port.local.port)
+        )
         return self
 
     def connection_made(self, transport):
@@ -208,7 +213,9 @@ class Pledge:
     def _serve(self, peer, request, now):
         return self.on_request(request)
 
-    async def request(self, path, payload=b"", content_format=None, code=numbers.POST, context=None, strict=False, options=(), szx=6):
+    async def request(
+        self, path, payload=b"", content_format=None, code=numbers.POST, context=None, strict=False, options=(), szx=6
+    ):
         """Send a request and wait: the response Message. Raises TimeoutError if there is none."""
         message = Message(numbers.CON, code, payload=payload)
         for segment in path:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import ssl
 
 import pytest
@@ -20,6 +21,8 @@ from microbrew_host.masa import directory
 from microbrew_host.masa.database import open_database, set_denied
 from microbrew_host.voucher import fingerprint
 
+NUMBERS = itertools.count()
+
 
 @pytest.fixture(scope="module")
 def acme(tmp_path_factory):
@@ -27,9 +30,10 @@ def acme(tmp_path_factory):
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def record(acme):
-    return acme.device(eui64_of(0x100))
+    """A device of its own for each test: the audit log remembers who claimed it."""
+    return acme.device(eui64_of(0x1000 + next(NUMBERS)))
 
 
 def run(scenario, config):
@@ -101,11 +105,11 @@ def test_a_ca_certificate_is_no_device(acme, tmp_path):
 
 def test_a_denied_device_is_told_so_and_logged(acme, record, tmp_path):
     async def scenario(server):
-        manage.deny(server.database, server.journal, "00-12-4b-00-00-00-01-00", "stolen")
         pledge = await Pledge.behind_proxy(server, record)
+        manage.deny(server.database, server.journal, pledge.serial.lower(), "stolen")
         assert edhoc_error(await pledge.handshake()) == (1, "device denied")
         assert events(server)[-1] == "refused: it is denied here: stolen"
-        manage.allow(server.database, server.journal, "00124b0000000100")
+        manage.allow(server.database, server.journal, pledge.eui64.hex())
         await pledge.enrol()
         pledge.close()
 
@@ -300,11 +304,11 @@ def test_the_same_request_again_costs_the_masa_nothing(acme, tmp_path):
         pvr = pledge.voucher_request()
         other = await Pledge.behind_proxy(server, pledge.record, port=4000)
         await other.handshake()
-        other.context_request = asyncio.ensure_future(other.rv(pvr))
-        first, shared = await asyncio.gather(pledge.rv(pvr), other.context_request)
+        first, shared = await asyncio.gather(pledge.rv(pvr), other.rv(pvr))
         again = await pledge.rv(pvr)
         assert first.payload == again.payload == shared.payload
         assert events(server, "voucher") == ["the MASA of Acme issued a voucher"]
+        assert (await other.vs()).code == numbers.CHANGED
         pledge.close()
         other.close()
 
@@ -473,7 +477,13 @@ def test_status_reports_are_read_strictly_and_logged(acme, record, tmp_path):
         await pledge.handshake()
         assert (await pledge.vs()).code == numbers.FORBIDDEN
         assert "without having got one" in events(server)[-1]
-        for bad in (b"", b"\x01", cbor.encode({"version": 1}), cbor.encode({"version": 0, "status": True}), b"\xa0" * 600):
+        for bad in (
+            b"",
+            b"\x01",
+            cbor.encode({"version": 1}),
+            cbor.encode({"version": 0, "status": True}),
+            b"\xa0" * 600,
+        ):
             assert (await pledge.vs(bad)).code == numbers.BAD_REQUEST
         assert (await pledge.vs(STATUS_GOOD, 50)).code == numbers.UNSUPPORTED_CONTENT_FORMAT
         failed = cbor.encode({"version": 2, "status": False, "reason": "wrong \x1b[31mpin", "more": 1})

@@ -95,7 +95,9 @@ def test_our_client_and_their_server(seed):
     request = Message(0, code, 7, rng.randbytes(2), random_options(rng, code), rng.randbytes(rng.randrange(300)))
     outer, binding = protect.protect_request(ours, request)
     received, request_id = other.unprotect(to_theirs(outer))
-    assert content(received) == (request.code, request.options, request.payload)
+    # aiocoap returns only what was inside; Uri-Host is not.
+    inner = [item for item in request.options if item[0] != numbers.URI_HOST]
+    assert content(received) == (request.code, inner, request.payload)
 
     answer = response(numbers.CHANGED, rng.randbytes(rng.randrange(100)))
     answer.options = random_options(rng, numbers.CHANGED)

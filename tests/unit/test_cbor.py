@@ -293,6 +293,8 @@ class TestReader(unittest.TestCase):
         self.assertRaises(DecodeError, Reader(b"\x00").map)
         self.assertRaises(DecodeError, Reader(b"\x83\x00").array)
         self.assertRaises(DecodeError, Reader(b"\xa2\x00\x00\x00").map)
+        self.assertRaises(DecodeError, Reader(b"\x83\x00\x00\x00", max_items=2).array)
+        self.assertRaises(DecodeError, Reader(b"\xa1\x00\x00", max_items=1).map)
         self.assertRaises(DecodeError, Reader(b"\x9b" + b"\xff" * 8).array)
         self.assertRaises(DecodeError, Reader(b"\xbb" + b"\xff" * 8).map)
 

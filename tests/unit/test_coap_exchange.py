@@ -366,3 +366,12 @@ class Hostile(Case):
         self.end.receive("p", b"\x40\x01\x00\x01\xff", 0, True)
         self.run_until(100000)
         self.assertEqual(self.sent, [])
+
+    def test_a_multicast_flood_is_bounded_and_does_not_block_our_own_requests(self):
+        self.answer = response(numbers.CONTENT, b"</b>")
+        for mid in range(20):
+            self.get(numbers.NON, numbers.GET, mid, b"t", multicast=True)
+        self.assertEqual(len(self.end._exchanges), 4)
+        self.ask()
+        self.assertEqual(len(self.sent), 1)
+        self.assertEqual(self.sent[0][1].code, numbers.GET)

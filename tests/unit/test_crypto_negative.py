@@ -5,6 +5,7 @@ import unittest
 from microbrew import crypto
 from microbrew.compat import MICROPYTHON
 from microbrew.crypto import P256
+from microbrew.crypto.pure import p256
 from microbrew.errors import CryptoError, StateError
 
 P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
@@ -48,6 +49,24 @@ class TestPure(unittest.TestCase):
             self.refused(_bytes(bad) + s)
             self.refused(r + _bytes(bad))
             self.refused(_bytes(bad) + _bytes(bad))
+
+    def test_signature_with_n_added_to_a_small_part_is_refused(self):
+        # From r * Q = s * R - z * G a key is made for which small r and s, that leave room for n, are valid. (5, y)
+        # is a point R.
+        z = int.from_bytes(self.crypto.sha256(MESSAGE), "big") % N
+        r = 5
+        inverse = pow(r, N - 2, N)
+        left = p256.multiply(inverse, r, p256.recover_y(r))
+        for s in (1, 7):
+            x, y = p256.multiply(s, *left)
+            minus = p256.multiply_base(N - z * inverse % N)
+            public = p256.encode_point(*p256._affine(p256._add((x, y, 1), *minus)))
+            self.crypto.verify(P256, public, MESSAGE, _bytes(r) + _bytes(s))
+            self.crypto.verify(P256, public, MESSAGE, _bytes(r) + _bytes(N - s))
+            self.refused(_bytes(r + N) + _bytes(s), MESSAGE, public)
+            self.refused(_bytes(r) + _bytes(s + N), MESSAGE, public)
+            self.refused(_bytes(r + N) + _bytes(s + N), MESSAGE, public)
+            self.refused(_bytes(r) + _bytes(2**256 - s), MESSAGE, public)
 
     def test_signature_with_swapped_or_constant_parts_is_refused(self):
         signature = self.crypto.sign(self.private, MESSAGE)

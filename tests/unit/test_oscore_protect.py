@@ -223,9 +223,7 @@ class LostWindow(unittest.TestCase):
         self.assertEqual(challenge.token, recorded.token)
         self.assertTrue(server.replay.is_lost)
 
-        again, _ = protect.protect_request(
-            client, request().add(numbers.ECHO, challenge.option(numbers.ECHO))
-        )
+        again, _ = protect.protect_request(client, request().add(numbers.ECHO, challenge.option(numbers.ECHO)))
         inner, _ = protect.unprotect_request(server, again)
         self.assertEqual(inner.payload, b"hello")
         self.assertEqual((server.replay.lower_edge, server.replay.bitmap), (1, 1))

@@ -35,9 +35,7 @@ def rfc_context(name, side, number=0):
 
 def cojp_context(pledge, number=0):
     ids = (b"", b"JRC") if pledge else (b"JRC", b"")
-    return Context(
-        CRYPTO, unhex(COJP["psk"]), b"", ids[0], ids[1], unhex(COJP["id_context"]), Volatile(number)
-    )
+    return Context(CRYPTO, unhex(COJP["psk"]), b"", ids[0], ids[1], unhex(COJP["id_context"]), Volatile(number))
 
 
 class KeyDerivation(unittest.TestCase):

@@ -134,7 +134,7 @@ class Endpoint:
         exchange. Returning ``False`` for the first or the last means that the event is not believed: the
         exchange goes on as if it had not come. Raises StateError when too many exchanges are open.
         """
-        if len(self._exchanges) >= self.parameters.max_exchanges:
+        if self._is_full(False):
             raise StateError("CoAP: too many exchanges")
         message.type = numbers.CON if confirmable else numbers.NON
         message.mid = self._next_mid()
@@ -208,6 +208,14 @@ class Endpoint:
                 self._exchange_due(item, now)
 
     # Sending
+
+    def _is_full(self, responses):
+        # Counted apart, so that a flood of requests from outside cannot keep us from sending our own.
+        count = 0
+        for exchange in self._exchanges:
+            if (exchange.handler is None) == responses:
+                count += 1
+        return count >= self.parameters.max_exchanges
 
     def _next_mid(self):
         self._mid = (self._mid + 1) & 0xFFFF
@@ -362,8 +370,8 @@ class Endpoint:
             if message.code >> 5 == 2 and len(message.payload):
                 self._answer_later(pending.peer, message, now)
         elif pending.is_acked:
-            full = len(self._exchanges) >= self.parameters.max_exchanges
-            message.type = numbers.CON if pending.confirmable and not full else numbers.NON
+            confirmable = pending.confirmable and not self._is_full(True)
+            message.type = numbers.CON if confirmable else numbers.NON
             message.mid = self._next_mid()
             if message.type == numbers.CON:
                 self._add(pending.peer, message, None, now)
@@ -376,7 +384,7 @@ class Endpoint:
             self._reply(seen or self._remember(pending.peer, pending.mid, now), message)
 
     def _answer_later(self, peer, message, now):
-        if len(self._exchanges) < self.parameters.max_exchanges:
+        if not self._is_full(True):
             message.type = numbers.NON
             message.mid = self._next_mid()
             exchange = _Exchange(peer, message, None, 0)

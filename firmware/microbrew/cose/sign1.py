@@ -62,15 +62,10 @@ class Sign1:
         """
         if (payload is None) == (self.payload is None):
             raise ValueError("COSE_Sign1 needs one payload, attached or detached")
-        if not _is_p256(self.algorithm):
+        if self.algorithm not in P256_ALGORITHMS:
             raise CryptoError("signature algorithm not supported")
         tbs = to_be_signed(self.protected_raw, self.payload if payload is None else payload, external_aad)
         crypto.verify(P256, public, tbs, self.signature)
-
-
-def _is_p256(algorithm):
-    # Equal to a number would not do: True == 1 on both interpreters.
-    return isinstance(algorithm, int) and algorithm in P256_ALGORITHMS
 
 
 def to_be_signed(protected_raw, payload, external_aad=b""):
@@ -88,7 +83,7 @@ def sign(crypto, private, payload, protected=None, unprotected=None, external_aa
     protected = dict(protected or {})
     unprotected = unprotected or {}
     protected.setdefault(ALG, ES256)
-    if not _is_p256(protected[ALG]) or private.curve != P256:
+    if protected[ALG] not in P256_ALGORITHMS or private.curve != P256:
         raise ValueError("algorithm does not fit the key")
     if ALG in unprotected:
         raise ValueError("alg must be protected")

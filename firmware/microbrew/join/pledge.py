@@ -96,11 +96,11 @@ class Pledge:
     """Drives one device to membership.
 
     ``parts`` (node.Parts) are the layers below; ``listener`` collects beacons; ``on_candidate(candidate)`` is told
-    which proxy is tried now; ``on_joined(membership, now)`` ends it. ``psk``: key kept from an earlier enrolment,
-    or None.
+    which proxy is tried now; ``on_joined(membership, now)`` ends it. ``home``: Membership of a node that lost its
+    way; it returns to that network only, for nothing but a factory reset sets a device free (zero-touch join 2.1).
     """
 
-    def __init__(self, parts, listener, on_candidate, on_joined, psk=None):
+    def __init__(self, parts, listener, on_candidate, on_joined, home=None):
         self.identity = parts.identity
         self.crypto = parts.crypto
         self.endpoint = parts.endpoint
@@ -113,7 +113,8 @@ class Pledge:
         self.state = WAIT_EB
         self.reason = None
         self.candidate = None
-        self._kept_psk = psk if psk is not None else self.identity.psk
+        self._home = None if home is None else home.network_id
+        self._kept_psk = self.identity.psk if home is None else home.psk
         self._key_failures = 0
         self._round = 0
         self._deadline = None
@@ -131,6 +132,10 @@ class Pledge:
             self._deadline = None
             self._dispatch(SCANNED if self.state == WAIT_EB else TIMER, None, now)
         return self._deadline
+
+    def is_welcome(self, beacon):
+        """Whether the network of a beacon is one that this device may join."""
+        return self._home is None or beacon.network_id == self._home
 
     @property
     def phase(self):

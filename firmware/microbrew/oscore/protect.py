@@ -44,9 +44,7 @@ def protect_response(ctx, message, binding, own_piv=False):
     """
     if own_piv:
         piv = ctx.next_piv()
-        return _seal(
-            ctx, message, numbers.CHANGED, ctx.nonce(ctx.sender_id, piv), binding, option.encode(piv)
-        )
+        return _seal(ctx, message, numbers.CHANGED, ctx.nonce(ctx.sender_id, piv), binding, option.encode(piv))
     if binding.answered:
         raise StateError("OSCORE: the request's nonce is used up")
     binding.answered = True
@@ -65,6 +63,8 @@ def identify(message):
 
 def unprotect_request(ctx, message):
     """(inner message, Binding). Raises OscoreError; only a request that verifies moves the replay window.
+
+    What the window's ``persist`` raises passes through, and the request must then not be acted upon.
 
     While the window is lost, the error's ``response`` is a protected 4.01 with an Echo option that has to
     be sent as it is; the request that brings the Echo back is accepted (RFC 8613 appendix B.1.2).
@@ -181,6 +181,4 @@ def _resume(ctx, number, binding, inner):
     answer = response(numbers.UNAUTHORIZED).add(numbers.ECHO, ctx.challenge)
     answer.mid = inner.mid
     answer.token = inner.token
-    raise OscoreError(
-        numbers.UNAUTHORIZED, "Replay window lost", protect_response(ctx, answer, binding, True)
-    )
+    raise OscoreError(numbers.UNAUTHORIZED, "Replay window lost", protect_response(ctx, answer, binding, True))

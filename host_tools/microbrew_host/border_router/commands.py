@@ -54,7 +54,6 @@ def run(
     """Connect the mesh to the registrar: DODAG root, join proxy and UDP translation."""
     # Imported here so that --help does not wait for the radio and the crypto.
     from microbrew.errors import MicrobrewError
-
     from microbrew_host.border_router.mesh import Settings
     from microbrew_host.border_router.process import Process
     from microbrew_host.border_router.uplink import resolve

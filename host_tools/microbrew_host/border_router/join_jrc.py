@@ -22,7 +22,6 @@ from microbrew.join.channel import Channel, describe
 from microbrew.join.member import JOIN_PATH, cojp_context, stored_window
 from microbrew.oscore import protect
 from microbrew.proxy import discovery
-
 from microbrew_host.border_router.flows import FlowKey, HostAddress
 
 # Flow of the border router's own conversation with the JRC.

@@ -22,7 +22,6 @@ from microbrew.mac.link import Link
 from microbrew.mac.security import KeySet
 from microbrew.proxy import discovery
 from microbrew.proxy.stateless import JOIN_PORT, JPY_PORT, Relay
-
 from microbrew_host.border_router.flows import FlowKey, FlowTable, HostAddress, RemotePorts
 from microbrew_host.border_router.rpl_root import Root
 

@@ -16,7 +16,6 @@ from microbrew.identity.store import Store
 from microbrew.ip import addr
 from microbrew.mac.link import Link
 from microbrew.radio.zep import ZepRadio
-
 from microbrew_host.border_router.flows import FlowKey, HostAddress
 from microbrew_host.border_router.join_jrc import JOIN_FLOW, JoinJrc
 from microbrew_host.border_router.mesh import BorderRouter, Settings

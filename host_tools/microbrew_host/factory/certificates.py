@@ -75,9 +75,9 @@ def device(
 def voucher_signer(key: ec.EllipticCurvePrivateKey, name: str, now: datetime) -> x509.Certificate:
     """The self-signed certificate around a MASA's bare signing key, for the x5bag of its vouchers."""
     subject = _name(name)
-    return _builder(
-        subject, subject, key.public_key(), x509.random_serial_number(), now, NO_EXPIRY
-    ).sign(key, hashes.SHA256())
+    return _builder(subject, subject, key.public_key(), x509.random_serial_number(), now, NO_EXPIRY).sign(
+        key, hashes.SHA256()
+    )
 
 
 def tls_server(key: ec.EllipticCurvePrivateKey, names: list[str], now: datetime) -> x509.Certificate:
@@ -125,9 +125,7 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _key_usage(
-    digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False
-) -> x509.KeyUsage:
+def _key_usage(digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=digital_signature,
         key_cert_sign=key_cert_sign,

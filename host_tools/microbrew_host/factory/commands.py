@@ -30,9 +30,7 @@ def init(
     masa_url: Annotated[str, typer.Option(help="HOST:PORT or https URL.")] = "localhost:9443",
     mud_url: Annotated[str | None, typer.Option(help="https URL of the devices' MUD file.")] = None,
     tls_name: Annotated[list[str] | None, typer.Option(help="More names of the MASA's host.")] = None,
-    hardware_type: Annotated[
-        str, typer.Option(help="OID of hwType (RFC 4108).")
-    ] = certificates.EXAMPLE_HARDWARE_TYPE,
+    hardware_type: Annotated[str, typer.Option(help="OID of hwType (RFC 4108).")] = certificates.EXAMPLE_HARDWARE_TYPE,
     first_eui64: Annotated[
         str, typer.Option(help="Where automatic numbering of devices starts.")
     ] = manufacturer.DEFAULT_FIRST_EUI64,
@@ -77,9 +75,7 @@ def inspect(store: Annotated[Path, typer.Argument(help="A device's store directo
     Console().print(table)
 
 
-def _orders(
-    line: Line, count: int | None, first: str | None, addresses: list[str], serial: str | None
-) -> list[Order]:
+def _orders(line: Line, count: int | None, first: str | None, addresses: list[str], serial: str | None) -> list[Order]:
     if addresses and (count is not None or first is not None):
         raise ValueError("give either --eui64, or --count with or without --first")
     if serial is not None:

@@ -155,11 +155,10 @@ class Line:
             elif entry.is_dir() and _is_eui64(entry.name):
                 names.append(entry.name)
         listed = {line["eui64"] for line in read_lines(self._out / ONE_TOUCH_LIST)}
-        for name in sorted(set(names) - listed):
+        with self._engine.begin() as tx:
             # A store whose serial number is its name and is in the inventory needs no reading.
-            with self._engine.begin() as tx:
-                if database.device(tx, name) is not None:
-                    continue
+            unknown = [name for name in names if name not in listed and database.device(tx, name) is None]
+        for name in sorted(unknown):
             self._adopt(name)
 
     def _adopt(self, name: str) -> None:

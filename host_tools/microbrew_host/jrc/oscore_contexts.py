@@ -9,7 +9,6 @@ database.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -80,12 +79,20 @@ class Context(oscore.CanProtect, oscore.CanUnprotect, oscore.SecurityContextUtil
         self.derive_keys(salt, secret)
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """A voucher exchange that is done: the pledge's request, ours to the MASA, and the voucher for the pledge."""
+
+    pvr: bytes
+    rvr: bytes
+    voucher: bytes
+
+
 @dataclass
 class Onboarding:
     """The device at the other end of an onboarding context, and what this enrolment has come to.
 
     ``manufacturer`` vouches for its certificate; ``eui64`` is None while nothing tells it; ``psk`` goes with it.
-    ``pvr`` is the digest of the voucher request that ``rvr`` (ours to the MASA) and ``voucher`` answer.
     """
 
     serial: str
@@ -93,13 +100,7 @@ class Onboarding:
     manufacturer: Manufacturer
     eui64: bytes | None
     psk: bytes | None = field(repr=False)
-    pvr: bytes | None = None
-    rvr: bytes | None = None
-    voucher: bytes | None = None
-
-    def answers(self, pvr: bytes) -> bool:
-        """True if ``voucher`` is the answer to this very voucher request."""
-        return self.voucher is not None and self.pvr == hashlib.sha256(pvr).digest()
+    exchange: Exchange | None = None
 
 
 class OnboardingContext(Context):

@@ -83,9 +83,9 @@ class VoucherStatus:
             reason = status.reason or "no reason given"
             self._journal.write("voucher", f"the device rejected the voucher: {reason}", onboarding.serial)
             return Message(code=Code.CHANGED)
-        if onboarding.rvr is None:
+        if onboarding.exchange is None:
             raise Refusal(Code.FORBIDDEN, "no voucher", "it reported a good voucher without having got one")
-        warnings = await self._audit(onboarding, onboarding.rvr)
+        warnings = await self._audit(onboarding, onboarding.exchange.rvr)
         self._enrol(onboarding, warnings)
         return Message(code=Code.CHANGED)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import hashlib
 
 from aiocoap.message import Message
 from aiocoap.numbers.codes import Code
@@ -21,7 +20,7 @@ from microbrew_host.jrc import registry
 from microbrew_host.jrc.database import Database
 from microbrew_host.jrc.journal import Journal
 from microbrew_host.jrc.masa_client import MasaClient
-from microbrew_host.jrc.oscore_contexts import Onboarding, OnboardingContext
+from microbrew_host.jrc.oscore_contexts import Exchange, Onboarding, OnboardingContext
 from microbrew_host.jrc.refusal import Refusal
 from microbrew_host.jrc.registrar import Registrar
 from microbrew_host.voucher import idevid
@@ -41,7 +40,7 @@ class VoucherExchange:
         self._masa = masa
         self._database = database
         self._journal = journal
-        self._asking: dict[str, tuple[bytes, asyncio.Task[bytes]]] = {}
+        self._asking: dict[str, tuple[bytes, asyncio.Task[Exchange]]] = {}
 
     async def post(self, request: Message, context: OnboardingContext) -> Message:
         """A signed voucher request in, a signed voucher out. Raises Refusal."""
@@ -53,11 +52,9 @@ class VoucherExchange:
         with self._database.transaction() as session:
             registry.refuse_denied(session, onboarding.serial, onboarding.eui64)
         pvr = request.payload
-        if onboarding.answers(pvr):
-            answer = onboarding.voucher
-        else:
-            answer = await self._ask_once(pvr, onboarding)
-        return Message(code=Code.CHANGED, content_format=CF_VOUCHER, payload=answer)
+        if onboarding.exchange is None or onboarding.exchange.pvr != pvr:
+            onboarding.exchange = await self._ask_once(pvr, onboarding)
+        return Message(code=Code.CHANGED, content_format=CF_VOUCHER, payload=onboarding.exchange.voucher)
 
     async def close(self) -> None:
         """Give up what is outstanding."""
@@ -65,7 +62,7 @@ class VoucherExchange:
             task.cancel()
         await asyncio.gather(*(task for _, task in self._asking.values()), return_exceptions=True)
 
-    async def _ask_once(self, pvr: bytes, onboarding: Onboarding) -> bytes:
+    async def _ask_once(self, pvr: bytes, onboarding: Onboarding) -> Exchange:
         serial = onboarding.serial
         waiting = self._asking.get(serial)
         if waiting is None:
@@ -77,10 +74,10 @@ class VoucherExchange:
             task = waiting[1]
         else:
             raise Refusal(Code.SERVICE_UNAVAILABLE, "another request is with the MASA", retry=5)
-        # The pledge that asked may be gone; the answer is wanted by its next attempt all the same.
+        # Several may wait, so none of them may cancel it.
         return await asyncio.shield(task)
 
-    def _asked(self, serial: str, task: asyncio.Task[bytes]) -> None:
+    def _asked(self, serial: str, task: asyncio.Task[Exchange]) -> None:
         self._asking.pop(serial, None)
         if not task.cancelled():
             # Looked at, so that asyncio does not complain when the pledge that asked has gone away.
@@ -109,7 +106,7 @@ class VoucherExchange:
             raise Refusal(Code.BAD_REQUEST, "no nonce", "its voucher request has no nonce of 8 to 32 bytes")
         return data
 
-    async def _ask(self, pvr: bytes, onboarding: Onboarding) -> bytes:
+    async def _ask(self, pvr: bytes, onboarding: Onboarding) -> Exchange:
         request = self._check_pvr(pvr, onboarding)
         rvr = self._rvr(pvr, request, onboarding)
         answer = await self._masa.voucher(onboarding.manufacturer, onboarding.certificate, rvr)
@@ -121,10 +118,7 @@ class VoucherExchange:
                 device.state = "voucher"
             text = f"the MASA of {onboarding.manufacturer.name} issued a voucher"
             self._journal.write("voucher", text, onboarding.serial, session)
-        onboarding.pvr = hashlib.sha256(pvr).digest()
-        onboarding.rvr = rvr
-        onboarding.voucher = stripped
-        return stripped
+        return Exchange(pvr, rvr, stripped)
 
     def _rvr(self, pvr: bytes, request: voucher.VoucherRequest, onboarding: Onboarding) -> bytes:
         now = datetime.datetime.fromtimestamp(self._journal.clock(), datetime.UTC)

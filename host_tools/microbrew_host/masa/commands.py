@@ -22,9 +22,7 @@ app = typer.Typer(no_args_is_help=True, help="The manufacturer's voucher service
 
 Dir = Annotated[Path, typer.Option("--dir", help="The manufacturer's directory.")]
 Note = Annotated[str, typer.Option(help="Why; kept with the decision.")]
-Registrar = Annotated[
-    str, typer.Argument(help="Certificate or public key file, or the SHA-256 of its SPKI in hex.")
-]
+Registrar = Annotated[str, typer.Argument(help="Certificate or public key file, or the SHA-256 of its SPKI in hex.")]
 
 
 @app.command()
@@ -78,7 +76,11 @@ def log(
             }
             for row in database.log(tx, serial, limit)
         ]
-    _show(rows, as_json)
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    for entry in rows:
+        print(_plain(_log_line(entry)))
 
 
 @app.command("deny-device")
@@ -163,9 +165,22 @@ def _time(seconds: int | None) -> str:
     return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def _plain(value: object) -> Text:
-    # Serial numbers of refused requests are a stranger's text: no markup, no control characters.
-    return Text("".join(c if c.isprintable() else "?" for c in str(value)))
+def _log_line(entry: dict[str, str]) -> str:
+    """One entry as a sentence; the registrar by the start of its fingerprint, which --json has whole."""
+    parts = [entry["time"], entry["outcome"]]
+    if entry["serial"]:
+        parts.append(f"device {entry['serial']}")
+    if entry["registrar"]:
+        parts.append(f"registrar {entry['registrar'][:16]}")
+    if entry["source"]:
+        parts.append(f"at {entry['source']}")
+    reason = " ".join(part for part in (entry["assertion"], entry["join"], entry["text"]) if part)
+    return " ".join(parts) + (f": {reason}" if reason else "")
+
+
+def _plain(text: str) -> str:
+    # Serial numbers of refused requests are a stranger's text; control characters would reach the terminal.
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
@@ -175,11 +190,10 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
     if not rows:
         print("nothing yet")
         return
-    table = Table()
+    table = Table(box=None, pad_edge=False)
     for name in rows[0]:
-        table.add_column(name, overflow="fold")
+        # Serial numbers and fingerprints are copied from here, so they stay in one piece.
+        table.add_column(name, overflow="fold", no_wrap=name in ("serial", "registrar"))
     for row in rows:
-        # Registrars are told apart by the start of the fingerprint; --json has it whole.
-        shown = {**row, "registrar": row["registrar"][:16]} if "registrar" in row else row
-        table.add_row(*(_plain(value) for value in shown.values()))
+        table.add_row(*(Text(_plain(str(value))) for value in row.values()))
     Console().print(table)

@@ -62,7 +62,8 @@ class Server(uvicorn.Server):
                 ws="none",
                 limit_concurrency=MAX_CONNECTIONS,
                 timeout_keep_alive=10,
-                timeout_graceful_shutdown=5,
+                # A request takes milliseconds; a registrar's idle connection must not hold up the end.
+                timeout_graceful_shutdown=1,
             )
         )
         self._ready = ready

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable
 
 from microbrew.radio.api import Radio
-
 from microbrew_host.simulator.virtual_time import VirtualTimeLoop
 
 # O-QPSK at 2.4 GHz: 32 us per octet, and preamble, SFD and length before the PSDU, FCS behind it.

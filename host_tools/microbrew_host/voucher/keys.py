@@ -30,9 +30,7 @@ def checked_public(key: object) -> PublicKey:
 
 def spki(public_key: PublicKey) -> bytes:
     """SubjectPublicKeyInfo DER: 91 bytes for P-256, 44 for Ed25519."""
-    return public_key.public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    return public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def public_from_spki(der: bytes) -> PublicKey:
@@ -73,9 +71,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 def save_private_key(path: Path, key: PrivateKey) -> None:
     """Write ``key`` as unencrypted PKCS#8 PEM, mode 0600. Raises FileExistsError."""
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     write_private(path, pem)
 
 
