@@ -559,7 +559,7 @@ def test_process_without_a_psk_says_so_in_one_sentence(tmp_path):
         process = await Process.start(
             "--store", str(tmp_path / "store"), "--ether", "127.0.0.1:1", "--jrc", "127.0.0.1:2", "--jpy", "127.0.0.1:3"
         )
-        await process.line("--one-touch", 20)
+        await process.line("PSK", 20)
         async with asyncio.timeout(10):
             return await process.child.wait()
 

@@ -28,6 +28,11 @@ def _flipped(data, bit):
     return bytes(out)
 
 
+def _right_side(x):
+    """x^3 - 3x + b of the curve's equation."""
+    return (x * x * x - 3 * x + 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B) % P
+
+
 class TestPure(unittest.TestCase):
     backend = "pure"
 
@@ -50,15 +55,17 @@ class TestPure(unittest.TestCase):
             self.refused(r + _bytes(bad))
             self.refused(_bytes(bad) + _bytes(bad))
 
-    def test_signature_with_n_added_to_a_small_part_is_refused(self):
-        # From r * Q = s * R - z * G a key is made for which small r and s, that leave room for n, are valid. (5, y)
-        # is a point R.
+    def test_signature_with_n_added_to_a_part_is_refused(self):
+        # From r * Q = s * R - z * G a key is made for which small r and s, that leave room for n, are valid. R has
+        # the x-coordinate 5, or one that is n or more.
         z = int.from_bytes(self.crypto.sha256(MESSAGE), "big") % N
-        r = 5
-        inverse = pow(r, N - 2, N)
-        left = p256.multiply(inverse, r, p256.recover_y(r))
-        for s in (1, 7):
-            x, y = p256.multiply(s, *left)
+        large = N
+        while pow(_right_side(large), (P - 1) >> 1, P) != 1:
+            large += 1
+        for rx, s in ((5, 1), (5, 7), (large, 3)):
+            r = rx % N
+            inverse = pow(r, N - 2, N)
+            x, y = p256.multiply(s * inverse % N, rx, p256.recover_y(rx))
             minus = p256.multiply_base(N - z * inverse % N)
             public = p256.encode_point(*p256._affine(p256._add((x, y, 1), *minus)))
             self.crypto.verify(P256, public, MESSAGE, _bytes(r) + _bytes(s))
@@ -144,8 +151,7 @@ class TestPure(unittest.TestCase):
     def test_x_of_the_twist_is_refused(self):
         # x^3 - 3x + b is no square for these, so the x-coordinates belong to the quadratic twist.
         for x in (1, 2, 3, 4, 7, 10, P - 4):
-            t = (x * x * x - 3 * x + 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B) % P
-            on_twist = pow(t, (P - 1) >> 1, P) != 1
+            on_twist = pow(_right_side(x), (P - 1) >> 1, P) != 1
             if on_twist:
                 with self.assertRaises(CryptoError):
                     self.crypto.ecdh(self.private, _bytes(x))

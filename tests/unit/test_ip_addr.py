@@ -30,7 +30,20 @@ class Addresses(unittest.TestCase):
             self.assertEqual(addr.parse(text), bytes.fromhex(full))
 
     def test_parse_refuses_what_is_no_address(self):
-        for text in ("", ":", "1::2::3", "1:2:3", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7::8:9", "12345::", "::g", "::+1", "1:2:3:4:5:6:7:8::", "::1:", "a:::b"):
+        for text in (
+            "",
+            ":",
+            "1::2::3",
+            "1:2:3",
+            "1:2:3:4:5:6:7:8:9",
+            "1:2:3:4:5:6:7::8:9",
+            "12345::",
+            "::g",
+            "::+1",
+            "1:2:3:4:5:6:7:8::",
+            "::1:",
+            "a:::b",
+        ):
             self.assertRaises(ValueError, addr.parse, text)
 
     def test_link_local_means_the_whole_64_bit_prefix(self):

@@ -147,7 +147,10 @@ class Node(unittest.TestCase):
             (frame(STRANGER, PROXY, address(STRANGER), address(PROXY), dst_port=61617), "unsecured_not_to_us"),
             (frame(STRANGER, PROXY, local, addr.link_local(PROXY), change=icmpv6), "unsecured_not_udp"),
             (frame(STRANGER, PROXY, local, addr.link_local(PROXY), change=routing), "unsecured_not_udp"),
-            (frame(STRANGER, PROXY, addr.link_local(LEAF), addr.link_local(PROXY), dst_port=61617), "source_not_neighbour"),
+            (
+                frame(STRANGER, PROXY, addr.link_local(LEAF), addr.link_local(PROXY), dst_port=61617),
+                "source_not_neighbour",
+            ),
         ):
             self.hear(payload)
             self.assertEqual(self.net.counters, {reason: 1})

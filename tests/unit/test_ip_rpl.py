@@ -185,7 +185,9 @@ class Routing(unittest.TestCase):
         self.run_for(2000)
         before = len(self.air.frames)
         for _ in range(100):
-            self.a.rpl._on_icmpv6(icmpv6.RPL, rpl.DIS, addr.link_local(B), addr.link_local(A), b"\x00\x00", B, self.air.now)
+            self.a.rpl._on_icmpv6(
+                icmpv6.RPL, rpl.DIS, addr.link_local(B), addr.link_local(A), b"\x00\x00", B, self.air.now
+            )
             self.air.queue.clear()
             self.a.net._sender._queue.clear()
             self.a.net._sender._in_flight = False
@@ -209,7 +211,20 @@ class Messages(unittest.TestCase):
 
     def test_unusable_dios_are_refused(self):
         good = rpl.Dio(1, 256, ROOT_ADDRESS, ROOT_ADDRESS, 2, 60).encode()
-        for at, value in ((0, 1), (4, 0x90), (25, 200), (41, 31), (42, 63), (43, 0x40), (43, 0x20), (32, 0), (37, 0), (56, 0xFF), (24, 9), (40, 9)):
+        for at, value in (
+            (0, 1),
+            (4, 0x90),
+            (25, 200),
+            (41, 31),
+            (42, 63),
+            (43, 0x40),
+            (43, 0x20),
+            (32, 0),
+            (37, 0),
+            (56, 0xFF),
+            (24, 9),
+            (40, 9),
+        ):
             body = bytearray(good)
             body[at] = value
             self.refuse(rpl.parse_dio, body)

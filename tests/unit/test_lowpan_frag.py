@@ -364,7 +364,7 @@ class Sending(unittest.TestCase):
         routed[4] = length - 40 >> 8
         routed[5] = length - 40 & 0xFF
         routed[6] = 43
-        routed[8:40] = bytes.fromhex("fd006d62000000000000000000000001" "fd006d620000000002124b0000000202")
+        routed[8:40] = bytes.fromhex("fd006d62000000000000000000000001fd006d620000000002124b0000000202")
         self.sender.put(bytearray(routed), length, PROXY, False, 0)
         while self.link.done:
             self.link.finish(True, 0)

@@ -91,19 +91,19 @@ class Forms(unittest.TestCase):
 
     def test_traffic_class_and_flow_label_inline(self):
         # ECN 1, DSCP 38, flow label 0x12345: TF 00.
-        packet = expand(bytes.fromhex("6233" "66012345" "3a" "aa"))
+        packet = expand(bytes.fromhex("6233660123453aaa"))
         self.assertEqual(packet[:4], bytes.fromhex("69912345"))
 
     def test_ecn_and_flow_label_inline(self):
-        packet = expand(bytes.fromhex("6a33" "412345" "3a" "aa"))
+        packet = expand(bytes.fromhex("6a334123453aaa"))
         self.assertEqual(packet[:4], bytes.fromhex("60112345"))
 
     def test_traffic_class_inline(self):
-        packet = expand(bytes.fromhex("7233" "26" "3a" "aa"))
+        packet = expand(bytes.fromhex("7233263aaa"))
         self.assertEqual(packet[:4], bytes.fromhex("69800000"))
 
     def test_hop_limit_inline_and_next_header_inline(self):
-        packet = expand(bytes.fromhex("7833" "3a" "05" "aa"))
+        packet = expand(bytes.fromhex("78333a05aa"))
         self.assertEqual(packet[4:8], bytes.fromhex("00013a05"))
 
     def test_hop_limits_1_64_255(self):
@@ -111,17 +111,17 @@ class Forms(unittest.TestCase):
             self.assertEqual(expand(bytes((first, 0x33, 0x3A, 0xAA)))[7], limit)
 
     def test_addresses_of_16_8_and_2_bytes(self):
-        packet = expand(bytes.fromhex("7a00" "3a") + ROUTABLE + ROOT + b"\xaa")
+        packet = expand(bytes.fromhex("7a003a") + ROUTABLE + ROOT + b"\xaa")
         self.assertEqual(packet[8:40], ROUTABLE + ROOT)
-        packet = expand(bytes.fromhex("7a11" "3a" "0102030405060708" "1112131415161718" "aa"))
+        packet = expand(bytes.fromhex("7a113a01020304050607081112131415161718aa"))
         self.assertEqual(
             packet[8:40],
-            bytes.fromhex("fe800000000000000102030405060708" "fe800000000000001112131415161718"),
+            bytes.fromhex("fe800000000000000102030405060708fe800000000000001112131415161718"),
         )
-        packet = expand(bytes.fromhex("7a22" "3a" "af93" "1234" "aa"))
+        packet = expand(bytes.fromhex("7a223aaf931234aa"))
         self.assertEqual(
             packet[8:40],
-            bytes.fromhex("fe80000000000000000000fffe00af93" "fe80000000000000000000fffe001234"),
+            bytes.fromhex("fe80000000000000000000fffe00af93fe80000000000000000000fffe001234"),
         )
 
     def test_multicast_forms(self):
@@ -136,12 +136,12 @@ class Forms(unittest.TestCase):
 
     def test_udp_port_forms(self):
         for nhc, ports in (
-            ("f0" "16331634", "16331634"),
-            ("f1" "1633b2", "1633f0b2"),
-            ("f2" "b21633", "f0b21633"),
-            ("f3" "12", "f0b1f0b2"),
+            ("f016331634", "16331634"),
+            ("f11633b2", "1633f0b2"),
+            ("f2b21633", "f0b21633"),
+            ("f312", "f0b1f0b2"),
         ):
-            packet = expand(bytes.fromhex("7e33" + nhc + "abcd" "01"))
+            packet = expand(bytes.fromhex("7e33" + nhc + "abcd01"))
             self.assertEqual(packet[40:44], bytes.fromhex(ports))
             self.assertEqual(packet[44:48], bytes.fromhex("0009abcd"))
 
@@ -157,28 +157,28 @@ class Forms(unittest.TestCase):
 
     def test_context_0_only_where_it_is_known(self):
         # SAC with a 64-bit identifier, DAC elided.
-        payload = bytes.fromhex("7a57" "3a" "0102030405060708" "aa")
+        payload = bytes.fromhex("7a573a0102030405060708aa")
         self.assertEqual(expand(payload), iphc.UNSUPPORTED)
         packet = expand(payload, context=CONTEXT)
         self.assertEqual(packet[8:24], CONTEXT + bytes.fromhex("0102030405060708"))
         self.assertEqual(packet[24:40], CONTEXT + LL_PROXY[8:])
 
     def test_context_identifiers_other_than_0_are_unsupported(self):
-        payload = bytes.fromhex("7ad7" "00" "3a" "0102030405060708" "aa")
+        payload = bytes.fromhex("7ad7003a0102030405060708aa")
         self.assertEqual(len(expand(payload, context=CONTEXT)), 41)
         for contexts in ("01", "10", "ff"):
             bad = payload[:2] + bytes.fromhex(contexts) + payload[3:]
             self.assertEqual(expand(bad, context=CONTEXT), iphc.UNSUPPORTED)
 
     def test_unspecified_source(self):
-        self.assertEqual(expand(bytes.fromhex("7a43" "3a" "aa"), context=CONTEXT)[8:24], bytes(16))
+        self.assertEqual(expand(bytes.fromhex("7a433aaa"), context=CONTEXT)[8:24], bytes(16))
 
     def test_reserved_forms_are_dropped(self):
-        self.assertEqual(expand(bytes.fromhex("7a34" "3a" "aa"), context=CONTEXT), iphc.MALFORMED)
-        self.assertEqual(expand(bytes.fromhex("7a3c" "3a" "aabbccddeeff" "aa"), context=CONTEXT), iphc.UNSUPPORTED)
+        self.assertEqual(expand(bytes.fromhex("7a343aaa"), context=CONTEXT), iphc.MALFORMED)
+        self.assertEqual(expand(bytes.fromhex("7a3c3aaabbccddeeffaa"), context=CONTEXT), iphc.UNSUPPORTED)
 
     def test_elided_udp_checksum_is_unsupported(self):
-        self.assertEqual(expand(bytes.fromhex("7e33" "f4" "16331633" "aa")), iphc.UNSUPPORTED)
+        self.assertEqual(expand(bytes.fromhex("7e33f416331633aa")), iphc.UNSUPPORTED)
 
     def test_other_extension_headers_are_unsupported(self):
         for octet in (0xE0, 0xE4, 0xE6, 0xE8, 0xEE, 0xC0, 0x00):
@@ -218,7 +218,13 @@ class RoundTrip(unittest.TestCase):
             self.check(ipv6(LL_PLEDGE, bytes.fromhex(address), 17, data), 2 + size + 7 + 4, PLEDGE, None)
 
     def test_best_form_is_chosen_for_ports(self):
-        for src, dst, size in ((5683, 5683, 4), (5683, 0xF0B1, 3), (0xF0FF, 5683, 3), (0xF0B2, 0xF0B3, 1), (0xF0B2, 0xF0C3, 3)):
+        for src, dst, size in (
+            (5683, 5683, 4),
+            (5683, 0xF0B1, 3),
+            (0xF0FF, 5683, 3),
+            (0xF0B2, 0xF0B3, 1),
+            (0xF0B2, 0xF0C3, 3),
+        ):
             self.check(ipv6(LL_PLEDGE, LL_PROXY, 17, datagram(src, dst)), 2 + 3 + size + 4)
 
     def test_traffic_class_flow_and_hop_limit(self):
@@ -251,7 +257,7 @@ class RoundTrip(unittest.TestCase):
 
 class Hostile(unittest.TestCase):
     def test_every_truncation_is_dropped_or_shorter(self):
-        whole = bytes.fromhex("6400" "66012345" "40") + ROUTABLE + ROOT + bytes.fromhex("f0163316341234")
+        whole = bytes.fromhex("64006601234540") + ROUTABLE + ROOT + bytes.fromhex("f0163316341234")
         out = expand(whole)
         self.assertEqual(len(out), 48)
         for end in range(len(whole)):

@@ -59,7 +59,12 @@ class Refusing(unittest.TestCase):
             self.refuse(cbor.encode(elements[:count]))
 
     def test_later_drafts_and_nested_headers(self):
-        for name in ("new_draft20_request", "new_one_element_reject", "new_three_elements_accept", "nested_header_variant"):
+        for name in (
+            "new_draft20_request",
+            "new_one_element_reject",
+            "new_three_elements_accept",
+            "nested_header_variant",
+        ):
             self.refuse(vector(name))
 
     def test_wrong_types_and_ranges(self):

@@ -53,28 +53,22 @@ def run(
 ) -> None:
     """Connect the mesh to the registrar: DODAG root, join proxy and UDP translation."""
     # Imported here so that --help does not wait for the radio and the crypto.
-    from microbrew.errors import MicrobrewError
     from microbrew_host.border_router.mesh import Settings
     from microbrew_host.border_router.process import Process
     from microbrew_host.border_router.uplink import resolve
 
     pan_id = _number(pan)
-    try:
-        identifier = bytes.fromhex(network_id) if network_id else pan_id.to_bytes(2, "big")
-        settings = Settings(
-            pan_id=pan_id,
-            channel=channel,
-            coap=resolve(_address(jrc)),
-            jpy=resolve(_address(jpy)),
-            network_id=identifier,
-            prefix=_prefix(prefix),
-            jpy_mesh_port=jpy_mesh_port,
-            beacon_ms=beacon_ms,
-            proxy_priority=proxy_priority,
-            lifetime=lifetime,
-            lifetime_unit=lifetime_unit,
-        )
-        process = Process(store, _address(ether), settings)
-    except (ValueError, OverflowError, OSError, MicrobrewError) as error:
-        raise typer.BadParameter(str(error)) from None
-    process.run()
+    settings = Settings(
+        pan_id=pan_id,
+        channel=channel,
+        coap=resolve(_address(jrc)),
+        jpy=resolve(_address(jpy)),
+        network_id=bytes.fromhex(network_id or f"{pan_id:04x}"),
+        prefix=_prefix(prefix),
+        jpy_mesh_port=jpy_mesh_port,
+        beacon_ms=beacon_ms,
+        proxy_priority=proxy_priority,
+        lifetime=lifetime,
+        lifetime_unit=lifetime_unit,
+    )
+    Process(store, _address(ether), settings).run()
