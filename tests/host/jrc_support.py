@@ -1,4 +1,4 @@
-"""What the registrar's tests share: a manufacturer with a running MASA, a registrar, and a pledge out of firmware parts.
+"""What the registrar's tests share: a manufacturer with a running MASA, a registrar, a pledge of firmware parts.
 
 The pledge is the firmware's CoAP, OSCORE, EDHOC and voucher code over a UDP socket; the registrar's CoAP and OSCORE are
 aiocoap's. Nothing in between is imitated.

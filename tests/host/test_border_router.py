@@ -24,6 +24,7 @@ from microbrew_host.border_router.mesh import PROXY_FLOW, BorderRouter, Settings
 from microbrew_host.border_router.rpl_root import Root
 from microbrew_host.ether import Ether as ZepEther
 from microbrew_host.jrc import manage
+from microbrew_host.jrc.rekey import request_rekey
 
 ROOT = bytes.fromhex("00124b0000000001")
 A = bytes.fromhex("00124b0000000101")
@@ -79,6 +80,13 @@ def test_sockets_of_the_jrcs_host_get_ports_and_strangers_none():
     assert remotes.host_of(FIRST_DYNAMIC) == first
     assert remotes.host_of(FIRST_DYNAMIC + 1) == ("127.0.0.1", 40003)
     assert remotes.host_of(9) is None
+
+
+def test_ports_for_the_jrcs_sockets_avoid_its_services():
+    remotes = RemotePorts({5683: COAP, FIRST_DYNAMIC: JPY}, capacity=2)
+    assert remotes.dynamic == [FIRST_DYNAMIC + 1, FIRST_DYNAMIC + 2]
+    assert remotes.port_of(JPY) == FIRST_DYNAMIC
+    assert remotes.port_of(("127.0.0.1", 40001)) == FIRST_DYNAMIC + 1
 
 
 class SilentLink:
@@ -169,7 +177,7 @@ def test_root_grants_no_lifetime_beyond_twice_its_own():
 def test_chain_longer_than_16_hops_has_no_route():
     table = RootTable(capacity=40)
     parent = ROOT_ADDRESS
-    nodes = [address(bytes.fromhex("00124b0000001%03x" % n)) for n in range(20)]
+    nodes = [address(bytes.fromhex(f"00124b0000001{n:03x}")) for n in range(20)]
     for node in nodes:
         table.dao(node, parent)
         parent = node
@@ -187,7 +195,7 @@ def test_settings_refuse_what_cannot_work():
         {"join_port": 5683},
     ):
         with pytest.raises(ValueError):
-            Settings(**{**dict(pan_id=1, channel=15, coap=COAP, jpy=JPY, network_id=b"x"), **change})
+            Settings(**{**{"pan_id": 1, "channel": 15, "coap": COAP, "jpy": JPY, "network_id": b"x"}, **change})
 
 
 # The mesh in virtual time, over the real MAC
@@ -543,6 +551,10 @@ def test_process_joins_beacons_and_ends_on_sigterm(tmp_path):
                 assert ready == "border-router: ready pan 0xcafe channel 15 prefix fd00:6d62::/64"
                 assert process.lines[-2].startswith("border-router: keys ")
                 await wait_for(lambda: ether.counters["frames"] >= 3)
+                # The registrar pushes a Parameter Update to where the border router registered from.
+                await wait_for(lambda: jrc_support.events(server, "registered"))
+                request_rekey(server.database, server.journal.clock())
+                await process.line("border-router: keys")
             finally:
                 status, rest = await process.stop()
             assert status == 0

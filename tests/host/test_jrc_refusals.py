@@ -418,14 +418,16 @@ def test_each_bad_answer_of_a_masa_is_mapped_and_explained(acme, record, tmp_pat
 
 def test_a_masa_that_never_answers_is_given_up(acme, record, tmp_path):
     async def scenario():
-        async with lying_masa(acme, b"", 5) as url:
-            async with running(make_registrar(tmp_path, acme.as_new(url), masa_timeout=0.3)) as server:
-                pledge = await Pledge.behind_proxy(server, record)
-                await pledge.handshake()
-                response = await pledge.rv(pledge.voucher_request())
-                assert response.code == numbers.SERVICE_UNAVAILABLE
-                assert "did not answer in time" in events(server)[-1]
-                pledge.close()
+        async with contextlib.AsyncExitStack() as stack:
+            url = await stack.enter_async_context(lying_masa(acme, b"", 5))
+            config = make_registrar(tmp_path, acme.as_new(url), masa_timeout=0.3)
+            server = await stack.enter_async_context(running(config))
+            pledge = await Pledge.behind_proxy(server, record)
+            await pledge.handshake()
+            response = await pledge.rv(pledge.voucher_request())
+            assert response.code == numbers.SERVICE_UNAVAILABLE
+            assert "did not answer in time" in events(server)[-1]
+            pledge.close()
 
     asyncio.run(scenario())
 

@@ -145,7 +145,7 @@ class Routing(unittest.TestCase):
         self.a.rpl.start(0)
         self.run_for(2000)
         self.air.cut.add((A, ROOT))
-        for i in range(5):
+        for _ in range(5):
             self.assertEqual(self.a.events, [rpl.EVENT_ROUTED])
             self.a.net.send(5683, ROOT_ADDRESS, 5683, b"x", self.air.now)
             self.air.run()

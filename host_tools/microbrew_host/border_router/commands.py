@@ -45,7 +45,9 @@ def run(
     channel: Annotated[int, typer.Option(help="Radio channel.", min=11, max=26)] = 15,
     network_id: Annotated[str, typer.Option(help="Network identifier in hex; by default the PAN id.")] = "",
     prefix: Annotated[str, typer.Option(help="Prefix of the mesh.")] = "fd00:6d62::/64",
-    jpy_mesh_port: Annotated[int, typer.Option(help="The registrar's join-port as the mesh sees it.")] = 61619,
+    jpy_mesh_port: Annotated[
+        int | None, typer.Option(help="The registrar's join-port as the mesh sees it; by default that of --jpy.")
+    ] = None,
     beacon_ms: Annotated[int, typer.Option(help="Beacon interval in ms.", min=100)] = 2000,
     lifetime: Annotated[int, typer.Option(help="Lifetime of a route in units.", min=1, max=254)] = 2,
     lifetime_unit: Annotated[int, typer.Option(help="Seconds in a unit.", min=1, max=65535)] = 60,
@@ -58,14 +60,15 @@ def run(
     from microbrew_host.border_router.uplink import resolve
 
     pan_id = _number(pan)
+    join_socket = resolve(_address(jpy))
     settings = Settings(
         pan_id=pan_id,
         channel=channel,
         coap=resolve(_address(jrc)),
-        jpy=resolve(_address(jpy)),
+        jpy=join_socket,
         network_id=bytes.fromhex(network_id or f"{pan_id:04x}"),
         prefix=_prefix(prefix),
-        jpy_mesh_port=jpy_mesh_port,
+        jpy_mesh_port=jpy_mesh_port or join_socket[1],
         beacon_ms=beacon_ms,
         proxy_priority=proxy_priority,
         lifetime=lifetime,

@@ -61,7 +61,7 @@ class FlowTable:
 class RemotePorts:
     """Mesh-side port of the JRC's address <-> host address it stands for.
 
-    ``fixed`` are the services; any other socket of the JRC's host gets a port of its own, at most ``capacity`` at a
+    ``fixed`` are the services, ``dynamic`` the ports that may be assigned; any other socket of the JRC's host gets a port of its own, at most ``capacity`` at a
     time, the one unused for longest giving way.
     """
 
@@ -69,15 +69,19 @@ class RemotePorts:
         self._fixed = fixed
         self._by_address = {address: port for port, address in fixed.items()}
         self._hosts = {host for host, _ in fixed.values()}
-        self._capacity = capacity
-        self._dynamic: dict[HostAddress, int] = {}
+        self.dynamic = [
+            port for port in range(FIRST_DYNAMIC, FIRST_DYNAMIC + capacity + len(fixed)) if port not in fixed
+        ]
+        """Every mesh port that may be assigned."""
+        del self.dynamic[capacity:]
+        self._assigned: dict[HostAddress, int] = {}
 
     def host_of(self, port: int) -> HostAddress | None:
         """Where a datagram for this mesh port goes."""
         if port in self._fixed:
             return self._fixed[port]
-        for address, dynamic in self._dynamic.items():
-            if dynamic == port:
+        for address, assigned in self._assigned.items():
+            if assigned == port:
                 return address
         return None
 
@@ -89,16 +93,11 @@ class RemotePorts:
         if address[0] not in self._hosts:
             return None
         # Taken out and put back: the dict's order is the order of use.
-        port = self._dynamic.pop(address, None)
+        port = self._assigned.pop(address, None)
         if port is None:
-            if len(self._dynamic) >= self._capacity:
-                port = self._dynamic.pop(next(iter(self._dynamic)))
+            if len(self._assigned) < len(self.dynamic):
+                port = self.dynamic[len(self._assigned)]
             else:
-                port = FIRST_DYNAMIC + len(self._dynamic)
-        self._dynamic[address] = port
+                port = self._assigned.pop(next(iter(self._assigned)))
+        self._assigned[address] = port
         return port
-
-    @property
-    def dynamic(self) -> list[int]:
-        """Every mesh port that may be assigned."""
-        return [FIRST_DYNAMIC + i for i in range(self._capacity)]

@@ -67,6 +67,8 @@ class CojpContext(Base):
     """
 
     __tablename__ = "cojp_contexts"
+    # A row number that came round again would let a context of the old key go on with the numbers of the new one.
+    __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), unique=True)
