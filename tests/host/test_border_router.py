@@ -195,7 +195,7 @@ def test_settings_refuse_what_cannot_work():
         {"join_port": 5683},
     ):
         with pytest.raises(ValueError):
-            Settings(**{**{"pan_id": 1, "channel": 15, "coap": COAP, "jpy": JPY, "network_id": b"x"}, **change})
+            Settings(**{"pan_id": 1, "channel": 15, "coap": COAP, "jpy": JPY, "network_id": b"x", **change})
 
 
 # The mesh in virtual time, over the real MAC

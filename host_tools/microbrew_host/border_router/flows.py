@@ -61,19 +61,16 @@ class FlowTable:
 class RemotePorts:
     """Mesh-side port of the JRC's address <-> host address it stands for.
 
-    ``fixed`` are the services, ``dynamic`` the ports that may be assigned; any other socket of the JRC's host gets a port of its own, at most ``capacity`` at a
-    time, the one unused for longest giving way.
+    ``fixed`` are the services. Any other socket of the JRC's host gets one of the ``dynamic`` ports, ``capacity`` in
+    number; when all are taken, that of the socket unused for longest.
     """
 
     def __init__(self, fixed: dict[int, HostAddress], capacity: int = 32) -> None:
         self._fixed = fixed
         self._by_address = {address: port for port, address in fixed.items()}
         self._hosts = {host for host, _ in fixed.values()}
-        self.dynamic = [
-            port for port in range(FIRST_DYNAMIC, FIRST_DYNAMIC + capacity + len(fixed)) if port not in fixed
-        ]
-        """Every mesh port that may be assigned."""
-        del self.dynamic[capacity:]
+        candidates = range(FIRST_DYNAMIC, FIRST_DYNAMIC + capacity + len(fixed))
+        self.dynamic = [port for port in candidates if port not in fixed][:capacity]
         self._assigned: dict[HostAddress, int] = {}
 
     def host_of(self, port: int) -> HostAddress | None:

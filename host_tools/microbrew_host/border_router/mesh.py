@@ -143,8 +143,7 @@ class BorderRouter:
 
     def poll(self, now: int) -> int | None:
         """Do what is due, receiving included: the next deadline in ms, or None."""
-        if self._link.receive(now):
-            return now
+        has_more = self._link.receive(now)
         for flow in self._flows.expire(now, self._is_routed):
             self._uplink.close(flow)
         dues = [self.net.poll(now), self.root.poll(now)]
@@ -153,6 +152,8 @@ class BorderRouter:
                 self._send_beacon(now)
             dues.append(self._beacon_at)
         dues.append(self._link.poll(now))
+        if has_more:
+            return now
         return min((due for due in dues if due is not None), default=None)
 
     def _count(self, reason: str) -> None:
