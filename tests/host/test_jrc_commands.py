@@ -1,4 +1,4 @@
-"""The commands, run as programs: init, serve, add, deny, allow, devices, show, log, rekey."""
+"""The commands: init, serve, add, deny, allow, devices, show, log, rekey."""
 
 import json
 import os
@@ -10,24 +10,30 @@ import sys
 import pytest
 from jrc_support import Acme, eui64_of
 
+from microbrew_host.cli import main
 from microbrew_host.jrc import initialise
 
 CODE = "from microbrew_host.cli import main; main()"
 EUI64 = eui64_of(1)
 
 
-def microbrew(*arguments, check=0):
-    """Run a command: its standard output."""
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, *map(str, arguments)], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == check, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout if check == 0 else done.stderr
+@pytest.fixture
+def microbrew(capsys):
+    """Runs a command in this process: what it printed, or what it complained of if ``check`` is not 0."""
+
+    def run(*arguments, check=0):
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        assert ended.value.code == check, printed.err
+        assert "Traceback" not in printed.err
+        return printed.err if check else printed.out
+
+    return run
 
 
 @pytest.fixture
-def directory(tmp_path):
+def directory(tmp_path, microbrew):
     microbrew("jrc", "init", tmp_path / "jrc", "--coap", "127.0.0.1:0", "--jpy", "127.0.0.1:0")
     return tmp_path / "jrc"
 
@@ -37,7 +43,7 @@ def config(directory):
     return ("--config", directory / initialise.CONFIG)
 
 
-def test_init_makes_private_files_and_refuses_to_overwrite(tmp_path):
+def test_init_makes_private_files_and_refuses_to_overwrite(microbrew, tmp_path):
     acme = Acme(tmp_path)
     target = tmp_path / "jrc"
     microbrew("jrc", "init", target, "--manufacturer", acme.path)
@@ -56,12 +62,12 @@ def test_init_makes_private_files_and_refuses_to_overwrite(tmp_path):
     assert (target / initialise.KEY).read_bytes() == before
 
 
-def test_init_with_a_bad_choice_leaves_nothing(tmp_path):
+def test_init_with_a_bad_choice_leaves_nothing(microbrew, tmp_path):
     assert "hexadecimal" in microbrew("jrc", "init", tmp_path / "jrc", "--network-id", "xyz", check=1)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_touch_devices_are_added_shown_denied_and_allowed(directory, config, tmp_path):
+def test_one_touch_devices_are_added_shown_denied_and_allowed(microbrew, directory, config, tmp_path):
     key = tmp_path / "psk"
     key.write_text("000102030405060708090a0b0c0d0e0f\n")
     microbrew(
@@ -103,7 +109,7 @@ def test_one_touch_devices_are_added_shown_denied_and_allowed(directory, config,
         ("[]", "line 1"),
     ],
 )
-def test_a_bad_import_adds_nothing_and_does_not_repeat_keys(config, tmp_path, line, said):
+def test_a_bad_import_adds_nothing_and_does_not_repeat_keys(microbrew, config, tmp_path, line, said):
     listing = tmp_path / "list.jsonl"
     listing.write_text(line + "\n")
     told = microbrew("jrc", "add", *config, "--import", listing, check=1)
@@ -111,7 +117,7 @@ def test_a_bad_import_adds_nothing_and_does_not_repeat_keys(config, tmp_path, li
     assert json.loads(microbrew("jrc", "devices", *config, "--json")) == []
 
 
-def test_two_devices_cannot_have_one_short_address(config, tmp_path):
+def test_two_devices_cannot_have_one_short_address(microbrew, config, tmp_path):
     key = tmp_path / "psk"
     key.write_text("00" * 16)
     for number, status in ((1, 0), (2, 1)):
@@ -120,7 +126,7 @@ def test_two_devices_cannot_have_one_short_address(config, tmp_path):
     assert len(json.loads(microbrew("jrc", "devices", *config, "--json"))) == 1
 
 
-def test_the_server_says_where_it_listens_does_a_rekey_and_ends_on_sigterm(directory, config):
+def test_the_server_says_where_it_listens_does_a_rekey_and_ends_on_sigterm(microbrew, directory, config):
     server = subprocess.Popen(
         [sys.executable, "-c", CODE, "jrc", "serve", *map(str, config)],
         stdout=subprocess.PIPE,
@@ -142,7 +148,7 @@ def test_the_server_says_where_it_listens_does_a_rekey_and_ends_on_sigterm(direc
         server.communicate()
 
 
-def test_a_rekey_without_a_server_says_so(config):
+def test_a_rekey_without_a_server_says_so(microbrew, config):
     assert "has not finished" in microbrew("jrc", "rekey", *config, "--timeout", "0.1", check=1)
 
 
@@ -161,7 +167,7 @@ def test_a_rekey_without_a_server_says_so(config):
         ("[listen]", "[network]\n[listen]", "jrc.toml"),
     ],
 )
-def test_each_mistake_in_the_configuration_is_named(directory, config, find, replace, said):
+def test_each_mistake_in_the_configuration_is_named(microbrew, directory, config, find, replace, said):
     path = directory / initialise.CONFIG
     text = path.read_text()
     assert find in text

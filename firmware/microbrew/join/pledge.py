@@ -246,7 +246,7 @@ class Pledge:
         if response.code == numbers.SERVICE_UNAVAILABLE:
             return self._wait_for_voucher(response, now)
         if response.code != numbers.CHANGED:
-            raise JoinError("refused", "the registrar refused: " + describe(response))
+            raise _refusal(response)
         try:
             voucher = verify_voucher(
                 self.crypto,
@@ -291,12 +291,12 @@ class Pledge:
 
     def _after_status(self, response, now):
         if response.code != numbers.CHANGED:
-            raise JoinError("refused", "the registrar refused: " + describe(response))
+            raise _refusal(response)
         self._send_join_request(None, now)
 
     def _configure(self, response, now):
         if response.code != numbers.CHANGED:
-            raise JoinError("refused", "the registrar refused: " + describe(response))
+            raise _refusal(response)
         config = cojp.parse_configuration(response.payload)
         if not config.keys:
             self._join_attempts += 1
@@ -374,7 +374,7 @@ class Pledge:
             return
         if response.uint(numbers.CONTENT_FORMAT, -1) == numbers.EDHOC_CBOR_SEQ:
             raise messages.parse_error(response.payload)
-        raise JoinError("refused", "the registrar refused: " + describe(response))
+        raise _refusal(response)
 
     def _edhoc_failure(self, error):
         text = error.info if isinstance(error.info, str) else "EDHOC error %d" % error.code
@@ -451,6 +451,13 @@ def _message(code, path, payload=b"", content_format=None):
     if content_format is not None:
         message.add(numbers.CONTENT_FORMAT, content_format)
     return message
+
+
+def _refusal(response):
+    """JoinError for an answer that is not the wanted one; class 5 says that it may be another time."""
+    if response.code >> 5 == 5:
+        return JoinError("unavailable", "the registrar cannot serve now: " + describe(response))
+    return JoinError("refused", "the registrar refused: " + describe(response))
 
 
 def _ignore(_response, _reason, _now):
