@@ -160,6 +160,8 @@ def test_a_stranger_who_knows_c_r_cannot_end_a_session(acme, record, tmp_path):
         for c_r in (*range(0x18), *range(0x20, 0x38)):
             bad = await stranger.request(EDHOC, bytes((c_r,)) + b"\x41\x00", 65)
             assert edhoc_error(bad) == (1, "unknown session")
+        # Nor can he fill the log.
+        assert len(events(server, "edhoc")) <= 20
         assert (await pledge.message_3(response)).code == numbers.CHANGED
         pledge.close()
         stranger.close()

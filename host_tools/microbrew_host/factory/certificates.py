@@ -6,6 +6,8 @@ issuer name. Left out: certificate revocation, intermediate authorities.
 """
 
 import ipaddress
+import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -14,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from microbrew_host.voucher import idevid
+
+Random = Callable[[int], bytes]
 
 # RFC 5280 section 4.1.2.5: "no well-defined expiration date".
 NO_EXPIRY = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -33,15 +37,17 @@ def check_serial(serial: str) -> str:
     return serial
 
 
-def authority(key: ec.EllipticCurvePrivateKey, name: str, now: datetime) -> x509.Certificate:
+def authority(
+    key: ec.EllipticCurvePrivateKey, name: str, now: datetime, random: Random = os.urandom
+) -> x509.Certificate:
     """The self-signed certificate of the authority that signs IDevIDs."""
     subject = _name(name)
     return (
-        _builder(subject, subject, key.public_key(), x509.random_serial_number(), now, NO_EXPIRY)
+        _builder(subject, subject, key.public_key(), _number(random), now, NO_EXPIRY)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
+        .sign(key, hashes.SHA256(), ecdsa_deterministic=True)
     )
 
 
@@ -69,30 +75,39 @@ def device(
     )
     if mud_url is not None:
         builder = builder.add_extension(_url(idevid.OID_MUD_URL, mud_url), critical=False)
-    return builder.sign(authority_key, hashes.SHA256())
+    return builder.sign(authority_key, hashes.SHA256(), ecdsa_deterministic=True)
 
 
-def voucher_signer(key: ec.EllipticCurvePrivateKey, name: str, now: datetime) -> x509.Certificate:
+def voucher_signer(
+    key: ec.EllipticCurvePrivateKey, name: str, now: datetime, random: Random = os.urandom
+) -> x509.Certificate:
     """The self-signed certificate around a MASA's bare signing key, for the x5bag of its vouchers."""
     subject = _name(name)
-    return _builder(subject, subject, key.public_key(), x509.random_serial_number(), now, NO_EXPIRY).sign(
-        key, hashes.SHA256()
+    return _builder(subject, subject, key.public_key(), _number(random), now, NO_EXPIRY).sign(
+        key, hashes.SHA256(), ecdsa_deterministic=True
     )
 
 
-def tls_server(key: ec.EllipticCurvePrivateKey, names: list[str], now: datetime) -> x509.Certificate:
+def tls_server(
+    key: ec.EllipticCurvePrivateKey, names: list[str], now: datetime, random: Random = os.urandom
+) -> x509.Certificate:
     """A self-signed TLS server certificate for DNS names and IP addresses; it is its own trust anchor."""
     subject = _name(names[0])
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     return (
-        _builder(subject, subject, key.public_key(), x509.random_serial_number(), now, now + TLS_LIFETIME)
+        _builder(subject, subject, key.public_key(), _number(random), now, now + TLS_LIFETIME)
         .add_extension(x509.SubjectAlternativeName([_general_name(n) for n in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(digital_signature=True, key_cert_sign=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(identifier, critical=False)
-        .sign(key, hashes.SHA256())
+        .sign(key, hashes.SHA256(), ecdsa_deterministic=True)
     )
+
+
+def _number(random: Random) -> int:
+    # RFC 5280 section 4.1.2.2: positive, at most 20 octets.
+    return int.from_bytes(random(20), "big") >> 1
 
 
 def _builder(

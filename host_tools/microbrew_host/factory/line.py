@@ -7,7 +7,6 @@ not registered; the next run into the same directory registers it first. So ther
 
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from typing import Any
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Engine
 
 from microbrew.errors import VoucherError
@@ -27,7 +25,7 @@ from microbrew_host.factory import certificates, eui64
 from microbrew_host.factory.manufacturer import Manufacturer
 from microbrew_host.masa import database
 from microbrew_host.voucher import idevid
-from microbrew_host.voucher.keys import scalar
+from microbrew_host.voucher.keys import generate, scalar
 
 RECORD = "factory"
 SERIAL, EUI64, CERTIFICATE, PRIVATE_KEY, MASA_SPKI, PSK = 1, 2, 3, 4, 5, 6
@@ -58,13 +56,21 @@ class Order:
 
 
 class Line:
-    """A production line of ``manufacturer`` that puts stores into the directory ``out``."""
+    """A production line of ``manufacturer`` that puts stores into the directory ``out``; ``random`` makes the keys."""
 
-    def __init__(self, manufacturer: Manufacturer, engine: Engine, out: Path, one_touch: bool) -> None:
+    def __init__(
+        self,
+        manufacturer: Manufacturer,
+        engine: Engine,
+        out: Path,
+        one_touch: bool,
+        random: certificates.Random = os.urandom,
+    ) -> None:
         self._manufacturer = manufacturer
         self._engine = engine
         self._out = out
         self._one_touch = one_touch
+        self._random = random
         out.mkdir(parents=True, exist_ok=True)
         self._recover()
 
@@ -103,7 +109,7 @@ class Line:
             yield order, record
 
     def _record(self, order: Order, number: int, now: datetime) -> dict[int, Any]:
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = generate(self._random)
         settings = self._manufacturer.settings
         certificate = certificates.device(
             self._manufacturer.key,
@@ -125,7 +131,7 @@ class Line:
         }
 
     def _one_touch_record(self, order: Order) -> dict[int, Any]:
-        return {SERIAL: order.serial, EUI64: order.eui64, PSK: secrets.token_bytes(PSK_LENGTH)}
+        return {SERIAL: order.serial, EUI64: order.eui64, PSK: self._random(PSK_LENGTH)}
 
     def _store(self, order: Order, record: dict[int, Any]) -> None:
         part = self._out / (_PART + order.name)

@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from microbrew_host.factory import certificates, eui64
+from microbrew_host.factory.certificates import Random
 from microbrew_host.masa import directory
 from microbrew_host.masa.database import open_database
 from microbrew_host.voucher import idevid, spki
-from microbrew_host.voucher.keys import load_private_key, load_public_key, save_private_key
+from microbrew_host.voucher.keys import generate, load_private_key, load_public_key, save_private_key
 
 SETTINGS = "manufacturer.json"
 CA_KEY = "ca-key.pem"
@@ -85,15 +86,18 @@ class Manufacturer:
         return cls(path, settings, key, certificate, spki(masa_key))
 
 
-def create(path: Path, settings: Settings, tls_names: list[str], now: datetime) -> None:
-    """Make a new manufacturer in ``path``. Raises ValueError, also if something is there already."""
+def create(path: Path, settings: Settings, tls_names: list[str], now: datetime, random: Random = os.urandom) -> None:
+    """Make a new manufacturer in ``path``; ``random`` makes its keys.
+
+    Raises ValueError, also if something is there already.
+    """
     settings.check()
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ValueError(f"{path} is there already; nothing was changed")
     path.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".part-", dir=path.parent))
     try:
-        _fill(work, settings, tls_names, now)
+        _fill(work, settings, tls_names, now, random)
         # Onto an empty directory or nothing; anything that appeared meanwhile makes it fail.
         os.rename(work, path)
     except BaseException:
@@ -101,17 +105,17 @@ def create(path: Path, settings: Settings, tls_names: list[str], now: datetime) 
         raise
 
 
-def _fill(path: Path, settings: Settings, tls_names: list[str], now: datetime) -> None:
-    ca_key, masa_key, tls_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
+def _fill(path: Path, settings: Settings, tls_names: list[str], now: datetime, random: Random) -> None:
+    ca_key, masa_key, tls_key = (generate(random) for _ in range(3))
     save_private_key(path / CA_KEY, ca_key)
     save_private_key(path / directory.SIGNING_KEY, masa_key)
     save_private_key(path / directory.TLS_KEY, tls_key)
     host = urlsplit(idevid.base_url(settings.masa_url)).hostname or "localhost"
     names = list(dict.fromkeys([host, "localhost", "127.0.0.1", "::1", *tls_names]))
     for name, certificate in (
-        (CA_CERTIFICATE, certificates.authority(ca_key, settings.name, now)),
-        (directory.SIGNING_CERTIFICATE, certificates.voucher_signer(masa_key, f"{settings.name} MASA", now)),
-        (directory.TLS_CERTIFICATE, certificates.tls_server(tls_key, names, now)),
+        (CA_CERTIFICATE, certificates.authority(ca_key, settings.name, now, random)),
+        (directory.SIGNING_CERTIFICATE, certificates.voucher_signer(masa_key, f"{settings.name} MASA", now, random)),
+        (directory.TLS_CERTIFICATE, certificates.tls_server(tls_key, names, now, random)),
     ):
         (path / name).write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     (path / MASA_SPKI).write_bytes(spki(masa_key.public_key()))

@@ -62,6 +62,7 @@ class EdhocEndpoint:
         )
         # A pledge chooses its own address and port, but all that one proxy lets through comes from one address.
         self._buckets = Buckets(limits.edhoc_rate, limits.edhoc_burst, clock)
+        self._log_buckets = Buckets(limits.edhoc_rate, limits.edhoc_burst, clock)
 
     async def post(self, request: Message) -> Message:
         """One EDHOC message in, one out. Raises Refusal for what is not EDHOC at all."""
@@ -74,11 +75,11 @@ class EdhocEndpoint:
                 return self._message_1(request.remote, request.payload[1:])
             return self._message_3(request.remote, request.payload)
         except EdhocError as error:
-            if error.received:
-                self._journal.write("edhoc", f"a pledge gave up: {_reason(error)}")
-                return Message(code=Code.CHANGED)
-            self._journal.write("edhoc", f"handshake failed: {_reason(error)}")
-            return _error(error)
+            outcome = "a pledge gave up" if error.received else "handshake failed"
+            # Anybody can cause these, and each is a write to the database.
+            if self._log_buckets.take(request.remote.address):
+                self._journal.write("edhoc", f"{outcome}: {_reason(error)}", proxy=request.remote.hostinfo)
+            return Message(code=Code.CHANGED) if error.received else _error(error)
 
     def close(self) -> None:
         """Wipe every session."""
@@ -89,7 +90,7 @@ class EdhocEndpoint:
             raise Refusal(Code.SERVICE_UNAVAILABLE, "busy", retry=5)
         registrar = self._registrar
         received = Start(registrar.crypto, METHODS, SUITES, dict.fromkeys(SUITES, registrar.own)).receive(message_1)
-        c_r = contexts.choose_identifier(self._taken, received.c_i)
+        c_r = contexts.choose_identifier(self._taken, received.c_i, registrar.crypto.random)
         message_2, waiting = received.message_2(c_r)
         own = [key for key, session in self._sessions.items() if session[0] == peer.blockwise_key]
         for key in own[: max(0, len(own) + 1 - self._limits.edhoc_per_peer)]:

@@ -6,6 +6,7 @@ import datetime
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,29 +42,34 @@ class Choices:
     manufacturers: tuple[NewManufacturer, ...]
 
 
-def create(directory: Path, choices: Choices, now: datetime.datetime) -> None:
-    """Make the directory, as a whole or not at all. Raises ValueError, also if something is there already."""
+def create(
+    directory: Path, choices: Choices, now: datetime.datetime, random: Callable[[int], bytes] = os.urandom
+) -> None:
+    """Make the directory, as a whole or not at all; ``random`` makes the keys.
+
+    Raises ValueError, also if something is there already.
+    """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ValueError(f"{directory} is there already; nothing was changed")
     directory.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".part-", dir=directory.parent))
     try:
-        _fill(work, choices, now)
+        _fill(work, choices, now, random)
         os.rename(work, directory)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
 
 
-def _fill(directory: Path, choices: Choices, now: datetime.datetime) -> None:
-    registrar.create(directory / KEY, directory / CERTIFICATE, choices.name, now)
+def _fill(directory: Path, choices: Choices, now: datetime.datetime, random: Callable[[int], bytes]) -> None:
+    registrar.create(directory / KEY, directory / CERTIFICATE, choices.name, now, random)
     text = _toml(directory, choices)
     (directory / CONFIG).write_text(text, "utf-8")
     checked = config.load(directory / CONFIG)
     database = Database(checked.database)
     try:
         with database.transaction() as session:
-            new_key(session, CURRENT, now.timestamp())
+            new_key(session, CURRENT, now.timestamp(), random)
     finally:
         database.close()
 

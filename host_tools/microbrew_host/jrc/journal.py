@@ -25,11 +25,14 @@ def printable(text: str, limit: int = 200) -> str:
 
 
 class Journal:
-    """Writes log entries; ``clock`` gives seconds since 1970."""
+    """Writes log entries; ``clock`` gives seconds since 1970, ``line`` takes each as a line of text as well."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], float] = time.time, line: Callable[[str], None] | None = None
+    ) -> None:
         self._database = database
         self.clock = clock
+        self.line = show if line is None else line
         self._written = 0
 
     def write(
@@ -44,8 +47,8 @@ class Journal:
         else:
             with self._database.transaction() as own:
                 self._add(own, entry)
-        line = {"event": kind, "serial": serial, "text": text, **detail}
-        show(" ".join(f"{k}={json.dumps(v)}" for k, v in line.items() if v is not None))
+        shown = {"event": kind, "serial": serial, "text": text, **detail}
+        self.line(" ".join(f"{k}={json.dumps(v)}" for k, v in shown.items() if v is not None))
 
     def _add(self, session: Session, entry: Event) -> None:
         session.add(entry)

@@ -33,15 +33,24 @@ _REFUSED = {403: Code.FORBIDDEN, 404: Code.NOT_FOUND, 406: Code.NOT_ACCEPTABLE, 
 
 
 class MasaClient:
-    """Asks the MASAs of the configured manufacturers. ``timeout`` bounds one whole exchange, in seconds."""
+    """Asks the MASAs of the configured manufacturers. ``timeout`` bounds one whole exchange, in seconds.
 
-    def __init__(self, registrar: Registrar, manufacturers: tuple[Manufacturer, ...], timeout: float) -> None:
+    ``transport`` replaces the connections over TLS, for a simulation.
+    """
+
+    def __init__(
+        self,
+        registrar: Registrar,
+        manufacturers: tuple[Manufacturer, ...],
+        timeout: float,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._timeout = timeout
         self._clients: dict[str, httpx.AsyncClient] = {}
         for manufacturer in manufacturers:
             context = _tls(registrar, manufacturer)
             self._clients[manufacturer.name] = httpx.AsyncClient(
-                verify=context, follow_redirects=False, trust_env=False, timeout=timeout
+                verify=context, follow_redirects=False, trust_env=False, timeout=timeout, transport=transport
             )
 
     async def close(self) -> None:

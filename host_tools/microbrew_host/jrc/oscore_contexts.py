@@ -9,7 +9,7 @@ database.
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -250,13 +250,14 @@ class Contexts:
         return kid in self._onboarding
 
 
-def choose_identifier(taken: Callable[[bytes], bool], c_i: bytes) -> bytes:
+def choose_identifier(taken: Callable[[bytes], bool], c_i: bytes, random: Callable[[int], bytes] = os.urandom) -> bytes:
     """A C_R that is not in use and not C_I: one byte that EDHOC sends as one byte if there is any, else two bytes."""
     short = [bytes((value,)) for value in (*range(0x18), *range(0x20, 0x38))]
     free = [value for value in short if value != c_i and not taken(value)]
     if free:
-        return secrets.choice(free)
+        # Not a secret, so that 256 is no multiple of the number of choices does not matter.
+        return free[random(1)[0] % len(free)]
     while True:
-        value = secrets.token_bytes(2)
+        value = random(2)
         if value != c_i and not taken(value):
             return value

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography import x509
@@ -20,7 +22,7 @@ from microbrew.crypto.host import HostCrypto
 from microbrew.edhoc import credentials
 from microbrew_host.jrc.config import ConfigError
 from microbrew_host.voucher import fingerprint, spki
-from microbrew_host.voucher.keys import load_private_key, save_private_key, scalar
+from microbrew_host.voucher.keys import generate, load_private_key, save_private_key, scalar
 
 CMC_RA = ObjectIdentifier("1.3.6.1.5.5.7.3.28")
 
@@ -28,9 +30,12 @@ _LIFETIME = datetime.timedelta(days=365 * 30)
 
 
 class Registrar:
-    """Key, certificate and EDHOC credential, read from two files. Raises ConfigError if they do not fit."""
+    """Key, certificate and EDHOC credential, read from two files. Raises ConfigError if they do not fit.
 
-    def __init__(self, key_file: Path, certificate_file: Path) -> None:
+    ``crypto`` is for EDHOC; its ephemeral keys come out of ``random``.
+    """
+
+    def __init__(self, key_file: Path, certificate_file: Path, random: Callable[[int], bytes] = os.urandom) -> None:
         try:
             key = load_private_key(key_file)
             certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
@@ -48,7 +53,7 @@ class Registrar:
         self.spki = spki(key.public_key())
         if certificate.public_key() != key.public_key():
             raise ConfigError(f"registrar.certificate: {certificate_file} is not for the key in {key_file}")
-        self.crypto = HostCrypto()
+        self.crypto = HostCrypto(random)
         self.own = credentials.own_kccs(self.crypto.load_private(P256, scalar(key)))
 
     def domain_ids(self) -> set[bytes]:
@@ -59,9 +64,15 @@ class Registrar:
         return ids
 
 
-def create(key_file: Path, certificate_file: Path, name: str, now: datetime.datetime) -> None:
+def create(
+    key_file: Path,
+    certificate_file: Path,
+    name: str,
+    now: datetime.datetime,
+    random: Callable[[int], bytes] = os.urandom,
+) -> None:
     """Make a key (mode 0600) and its self-signed certificate. Raises FileExistsError."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = generate(random)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     usages = [CMC_RA, ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     certificate = (
@@ -69,14 +80,14 @@ def create(key_file: Path, certificate_file: Path, name: str, now: datetime.date
         .subject_name(subject)
         .issuer_name(subject)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(int.from_bytes(random(20), "big") >> 1)
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + _LIFETIME)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(), critical=True)
         .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
+        .sign(key, hashes.SHA256(), ecdsa_deterministic=True)
     )
     save_private_key(key_file, key)
     with certificate_file.open("xb") as file:

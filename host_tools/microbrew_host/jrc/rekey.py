@@ -8,7 +8,7 @@ with the new key at once. Until the end, who joins gets both keys. A node that m
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from collections.abc import Callable
 
 from aiocoap import error, oscore
@@ -17,6 +17,7 @@ from aiocoap.numbers.codes import Code
 from aiocoap.numbers.constants import TransportTuning
 from aiocoap.protocol import Context as CoapContext
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from microbrew.errors import DecodeError
@@ -38,7 +39,7 @@ from microbrew_host.jrc.database import (
     Rekey,
     RekeyResult,
 )
-from microbrew_host.jrc.journal import Journal
+from microbrew_host.jrc.journal import Journal, show
 from microbrew_host.jrc.oscore_contexts import Contexts
 from microbrew_host.jrc.transports import Peer
 
@@ -63,11 +64,11 @@ class _UpdateTuning(TransportTuning):
         self.ACK_TIMEOUT = ack_timeout
 
 
-def new_key(session: Session, state: str, now: float) -> LinkKey:
+def new_key(session: Session, state: str, now: float, random: Callable[[int], bytes] = os.urandom) -> LinkKey:
     """A fresh random link key with the next key_id; ids come round again after 254 keys."""
     last = session.scalar(select(LinkKey.key_id).order_by(LinkKey.id.desc()).limit(1))
     key_id = _FIRST_KEY_ID if last is None or last >= _LAST_KEY_ID else last + 1
-    key = LinkKey(key_id=key_id, usage=_USAGE, value=secrets.token_bytes(_KEY_LENGTH), state=state, created=now)
+    key = LinkKey(key_id=key_id, usage=_USAGE, value=random(_KEY_LENGTH), state=state, created=now)
     session.add(key)
     session.flush()
     return key
@@ -95,6 +96,7 @@ class Rekeyer:
         contexts: Contexts,
         coap: CoapContext,
         peer: Callable[[str, int], Peer],
+        random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._tuning = _UpdateTuning(config.ack_timeout)
         self._database = database
@@ -102,15 +104,19 @@ class Rekeyer:
         self._contexts = contexts
         self._coap = coap
         self._peer = peer
+        self._random = random
 
     async def run(self) -> None:
         """Wait for rekeys and do them, until cancelled."""
         while True:
-            rekey_id = self._begin()
-            if rekey_id is None:
-                await asyncio.sleep(POLL)
-            else:
-                await self._spread(rekey_id)
+            try:
+                rekey_id = self._begin()
+                if rekey_id is not None:
+                    await self._spread(rekey_id)
+            except SQLAlchemyError as failure:
+                # A busy or full disk passes; what was recorded so far counts at the next try.
+                show(f'event="rekey" error={type(failure).__name__!r}')
+            await asyncio.sleep(POLL)
 
     def _begin(self) -> int | None:
         with self._database.transaction() as session:
@@ -118,7 +124,7 @@ class Rekeyer:
             if rekey is None:
                 return None
             if rekey.state == REQUESTED:
-                key = new_key(session, NEXT, self._journal.clock())
+                key = new_key(session, NEXT, self._journal.clock(), self._random)
                 rekey.link_key_id = key.id
                 rekey.state = RUNNING
                 self._journal.write("rekey", f"changing the link key to key {key.key_id}", session=session)

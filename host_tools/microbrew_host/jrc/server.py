@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import signal
 import time
 from collections.abc import Callable
 
+import httpx
 from aiocoap.message import Message
 from aiocoap.numbers.codes import Code
 from aiocoap.protocol import Context as CoapContext
@@ -33,23 +35,31 @@ _BRSKI = (".well-known", "brski")
 
 
 class Server:
-    """A running registrar: ``start``, then ``close``. ``clock`` is monotonic, ``wall`` gives seconds since 1970."""
+    """A running registrar: ``start``, then ``close``.
+
+    ``clock`` is monotonic, ``wall`` gives seconds since 1970; ``random``, the way to the MASAs and where log
+    ``line``s go to may be a simulation's.
+    """
 
     def __init__(
         self,
         config: Config,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        random: Callable[[int], bytes] = os.urandom,
+        masa_transport: httpx.AsyncBaseTransport | None = None,
+        line: Callable[[str], None] | None = None,
     ) -> None:
         quiet_libraries()
         limits = config.limits
         self._config = config
         self._clock = clock
-        self.registrar = Registrar(config.key, config.certificate)
+        self._random = random
+        self.registrar = Registrar(config.key, config.certificate, random)
         self.database = Database(config.database)
-        self.journal = Journal(self.database, wall)
+        self.journal = Journal(self.database, wall, line)
         self.contexts = Contexts(self.database, limits, clock)
-        self._masa = MasaClient(self.registrar, config.manufacturers, config.masa_timeout)
+        self._masa = MasaClient(self.registrar, config.manufacturers, config.masa_timeout, masa_transport)
         self._edhoc = EdhocEndpoint(
             self.registrar,
             Manufacturers(config.manufacturers),
@@ -76,7 +86,9 @@ class Server:
         except OSError as error:
             await self.close()
             raise ConfigError(f"cannot listen on {self._config.coap} and {self._config.jpy}: {error}") from None
-        rekeyer = Rekeyer(self._config, self.database, self.journal, self.contexts, self._coap, self.coap_port.peer)
+        rekeyer = Rekeyer(
+            self._config, self.database, self.journal, self.contexts, self._coap, self.coap_port.peer, self._random
+        )
         self._rekeying = asyncio.create_task(rekeyer.run(), name="rekeying")
 
     async def close(self) -> None:

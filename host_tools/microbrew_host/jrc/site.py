@@ -19,7 +19,7 @@ from aiocoap.numbers.optionnumbers import OptionNumber
 from aiocoap.transports.oscore import OSCOREAddress
 
 from microbrew_host.jrc.blocks import Blocks
-from microbrew_host.jrc.journal import Journal, show
+from microbrew_host.jrc.journal import Journal
 from microbrew_host.jrc.oscore_contexts import (
     Context,
     Contexts,
@@ -159,7 +159,7 @@ class Site(interfaces.Resource):
             return _plain(refusal.code, refusal.told, refusal.retry)
         except Exception as failure:
             # An error of ours must not reach the peer, least of all outside of the protected channel.
-            show(f'event="internal" error={type(failure).__name__!r} text={str(failure)[:200]!r}')
+            self._journal.line(f'event="internal" error={type(failure).__name__!r} text={str(failure)[:200]!r}')
             return _plain(Code.INTERNAL_SERVER_ERROR, "")
 
     def _log(self, refusal: Refusal, request: Message, context: Context | None) -> None:

@@ -6,6 +6,8 @@ a registrar proves its key by signing the request; limits on slow TLS peers beyo
 
 import asyncio
 import math
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -21,23 +23,28 @@ BASE = "/.well-known/brski"
 MAX_BODY = 16384
 BODY_TIMEOUT_S = 20
 
+Call = Callable[..., Awaitable[Any]]
+
 _VOUCHER_TYPES = (MEDIA_TYPE, MEDIA_TYPE_ALIAS)
 
 
-def application(masa: Masa) -> Starlette:
-    """The ASGI application around ``masa``."""
+def application(masa: Masa, call: Call = run_in_threadpool) -> Starlette:
+    """The ASGI application around ``masa``; ``call`` runs its functions, which wait for the database."""
+
+    async def refused(request: Request, refusal: Refusal) -> None:
+        await call(masa.log_refusal, refusal, _source(request))
 
     async def voucher(request: Request) -> Response:
         sent = _media_type(request)
         # What the registrar sends is what it likes best to get back.
         offered = (sent, *_VOUCHER_TYPES) if sent in _VOUCHER_TYPES else _VOUCHER_TYPES
-        body, media_type = await _read(masa, request, offered)
-        answer = await run_in_threadpool(masa.voucher, body, _source(request))
+        body, media_type = await _read(refused, request, offered)
+        answer = await call(masa.voucher, body, _source(request))
         return Response(answer, media_type=media_type)
 
     async def audit_log(request: Request) -> Response:
-        body, _ = await _read(masa, request, ("application/json", *_VOUCHER_TYPES))
-        return JSONResponse(await run_in_threadpool(masa.audit_log, body, _source(request)))
+        body, _ = await _read(refused, request, ("application/json", *_VOUCHER_TYPES))
+        return JSONResponse(await call(masa.audit_log, body, _source(request)))
 
     return Starlette(
         routes=[
@@ -48,14 +55,16 @@ def application(masa: Masa) -> Starlette:
     )
 
 
-async def _read(masa: Masa, request: Request, offered: tuple[str, ...]) -> tuple[bytes, str]:
-    """Body of the request and media type of the answer. Raises Refusal, having logged it."""
+async def _read(
+    log: Callable[[Request, Refusal], Awaitable[None]], request: Request, offered: tuple[str, ...]
+) -> tuple[bytes, str]:
+    """Body of the request and media type of the answer. Raises Refusal, having logged it by ``log``."""
     try:
         if _media_type(request) not in _VOUCHER_TYPES:
             raise Refusal(415, "media-type", f"the request must be {MEDIA_TYPE}")
         return await _body(request), _acceptable(request, offered)
     except Refusal as refusal:
-        await run_in_threadpool(masa.log_refusal, refusal, _source(request))
+        await log(request, refusal)
         raise
 
 

@@ -6,6 +6,7 @@ which is what a voucher pins byte for byte.
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography import x509
@@ -48,6 +49,15 @@ def public_from_spki(der: bytes) -> PublicKey:
 def fingerprint(spki_der: bytes) -> bytes:
     """SHA-256 of the SPKI, 32 bytes: the name of a registrar in the audit log (RFC 8995 section 5.8.1)."""
     return hashlib.sha256(spki_der).digest()
+
+
+def generate(random: Callable[[int], bytes] = os.urandom) -> ec.EllipticCurvePrivateKey:
+    """A new P-256 key out of ``random(32)``, drawn again if it is out of range."""
+    while True:
+        try:
+            return private_from_scalar(random(32))
+        except ValueError:
+            continue
 
 
 def private_from_scalar(secret: bytes) -> ec.EllipticCurvePrivateKey:
