@@ -17,6 +17,15 @@ _OCTET_S = 32e-6
 _OVERHEAD = 8
 _RX_QUEUE = 16
 
+# Frame control field (IEEE 802.15.4 section 7.2.2): first octet, then second.
+_KIND = 0x07
+_KIND_DATA = 1
+_KIND_ACK = 2
+_ACK_REQUEST = 0x20
+# Version 2, whose fields move about, and the mode of the destination address.
+_VERSION_AND_TO = 0x2C
+_TO_EXTENDED = 0x0C
+
 
 class Air:
     """The medium. Each delivery is lost with probability ``loss``, independently, by the seeded ``rng``.
@@ -66,12 +75,16 @@ class Air:
             is_lost = self._rng.random() < self.loss
             if is_lost or (self.drops is not None and self.drops(sender.eui64, receiver.eui64, psdu)):
                 self.lost += 1
-            else:
+            elif receiver.is_for(psdu):
                 self.loop.call_later(delay, receiver.deliver, psdu, sender.channel)
 
 
 class AirRadio(Radio):
-    """One transceiver on the air; ``on_receive`` is called when a frame waits in it. It is off until ``power(True)``."""
+    """One transceiver on the air, off until ``power(True)``; ``on_receive`` is called when a frame waits in it.
+
+    Like the real ones it passes on only what is for its address, and an acknowledgement only if it could be of its
+    own last frame; with ``is_promiscuous`` everything.
+    """
 
     # Longer than two frames at the maximum length take, so that an acknowledgement is never too late here.
     ack_wait_ms = 12
@@ -81,9 +94,12 @@ class AirRadio(Radio):
         self.channel = 0
         self.lqi = 255
         self.is_on = False
+        self.is_promiscuous = False
         self.on_receive: Callable[[], None] = lambda: None
         self._air = air
         self._queue: deque[bytes] = deque()
+        self._address = eui64[::-1]
+        self._awaited = -1
 
     def power(self, is_on: bool) -> None:
         """Switch on or off; what waits in it is forgotten."""
@@ -95,7 +111,19 @@ class AirRadio(Radio):
 
     def transmit(self, buf: bytes | bytearray, length: int) -> bool:
         if self.is_on:
+            if buf[0] & _ACK_REQUEST:
+                self._awaited = buf[2]
             self._air.transmit(self, bytes(buf[:length]))
+        return True
+
+    def is_for(self, psdu: bytes) -> bool:
+        """Whether the address filter lets a frame through; what it does not understand is the MAC's to judge."""
+        if self.is_promiscuous or len(psdu) < 3:
+            return True
+        if psdu[0] & _KIND == _KIND_ACK:
+            return psdu[2] == self._awaited
+        if psdu[0] & _KIND == _KIND_DATA and psdu[1] & _VERSION_AND_TO == _TO_EXTENDED:
+            return psdu[5:13] == self._address
         return True
 
     def deliver(self, psdu: bytes, channel: int) -> None:

@@ -1,7 +1,7 @@
 """A device's filesystem in memory, with what a power cut does to it: what was not synchronised is gone.
 
-Stands behind the firmware's ``Store`` (identity/store.py) in place of ``Files``. Content reaches the medium by ``sync``,
-names by ``sync_directory``. One directory; paths count by their last part.
+Stands behind the firmware's ``Store`` (identity/store.py) in place of ``Files``. Content reaches the medium by
+``sync``, names by ``sync_directory``. One directory; paths count by their last part.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class _Handle:
 
 
 class Flash:
-    """The files. ``before(operation, name)``, if set, is called ahead of every change and may raise PowerCut or OSError.
+    """The files. ``before(operation, name)``, if set, is called ahead of every change; it may raise PowerCut or OSError.
 
     Operations: open (for writing), sync, rename, remove, sync_directory. ``writes`` counts them.
     """

@@ -51,7 +51,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         transport = self.wire.endpoint(local_addr or ("127.0.0.1", 0), protocol)
         return transport, protocol
 
-    def run_in_executor(self, *_: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         """Not in virtual time."""
         raise RuntimeError("virtual time does not wait for threads")
 
