@@ -107,8 +107,14 @@ class Node:
         self.member.start(now)
 
     def _on_candidate(self, candidate):
-        self.parts.link.configure(candidate.beacon.pan_id, self.parts.config.channel)
-        self.parts.net.proxy = candidate.proxy
+        parts = self.parts
+        if candidate is None:
+            # Of no PAN again, or the beacons of all the others would be filtered out.
+            parts.link.configure(None, parts.config.channel)
+            parts.net.proxy = None
+        else:
+            parts.link.configure(candidate.beacon.pan_id, parts.config.channel)
+            parts.net.proxy = candidate.proxy
 
     def _on_joined(self, member, now):
         # The one write that makes a pledge a node (docs/decisions/0004); nothing happens before it is on flash.

@@ -103,6 +103,18 @@ class Routing(unittest.TestCase):
         self.assertEqual(self.b.rpl.rank, 768)
         self.assertEqual(self.root.parents[address(B)], address(A))
 
+    def test_node_at_the_hop_limit_is_routed_but_has_no_metric_to_invite_with(self):
+        self.root.rank = (rpl.MAX_HOPS - 1) * 256
+        self.a.rpl.start(0)
+        self.run_for(2000)
+        self.assertEqual(self.a.rpl.join_metric, rpl.MAX_HOPS - 1)
+        self.root.rank = rpl.MAX_HOPS * 256
+        self.b.net.parent = ROOT
+        self.b.rpl.start(self.air.now)
+        self.run_for(2000)
+        self.assertEqual(self.b.rpl.state, rpl.ROUTED)
+        self.assertIsNone(self.b.rpl.join_metric)
+
     def test_node_without_a_rank_answers_no_dis(self):
         self.b.rpl.start(0)
         self.run_for(3000)

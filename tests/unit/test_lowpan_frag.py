@@ -229,6 +229,25 @@ class Reassembly(unittest.TestCase):
             src = bytes.fromhex("0012") + n.to_bytes(6, "big")
             self.whole(self.add(mine[-1], 2, src, True), 600)
 
+    def test_sender_that_moved_on_gets_the_buffers_of_what_it_gave_up(self):
+        # Three datagrams that a hop gave up half-way; the sender has long turned to the fourth.
+        for tag in range(3):
+            for fragment in fragments(600, tag)[:-1]:
+                self.assertIsNone(self.add(fragment, 0, PLEDGE, True))
+        result = None
+        for fragment in fragments(600, 3):
+            result = self.add(fragment, 1, PLEDGE, True)
+        self.whole(result, 600)
+
+    def test_sender_that_moved_on_takes_no_buffer_from_others(self):
+        other = fragments(600, 9)
+        for fragment in other[:-1]:
+            self.add(fragment, 0, PROXY, True)
+        for tag in range(5):
+            for fragment in fragments(600, tag)[:-1]:
+                self.assertIsNone(self.add(fragment, 1, PLEDGE, True))
+        self.whole(self.add(other[-1], 2, PROXY, True), 600)
+
     def test_flood_takes_no_memory(self):
         try:
             from gc import collect, mem_alloc

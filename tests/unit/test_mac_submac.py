@@ -86,18 +86,18 @@ class Send(Case):
         self.run_until(500)
         self.assertEqual(len(self.radio.sent), 1)
 
-    def test_unacknowledged_frame_is_tried_four_times(self):
+    def test_unacknowledged_frame_is_tried_eight_times(self):
         self.send()
         self.run_until(1000)
-        self.assertEqual(len(self.radio.sent), 4)
+        self.assertEqual(len(self.radio.sent), 8)
         self.assertEqual(set(self.radio.sent), {self.radio.sent[0]})
-        self.assertEqual(self.results, [(False, 4 * WAIT)])
+        self.assertEqual(self.results, [(False, 8 * WAIT)])
         self.assertEqual(self.counters["no_ack"], 1)
 
-    def test_third_retry_may_still_succeed(self):
+    def test_last_retry_may_still_succeed(self):
         self.send()
-        self.run_until(3 * WAIT + 1)
-        self.assertEqual(len(self.radio.sent), 4)
+        self.run_until(7 * WAIT + 1)
+        self.assertEqual(len(self.radio.sent), 8)
         self.take(bytes((2, 0, self.radio.sent[0][2])))
         self.assertEqual(self.results[0][0], True)
 

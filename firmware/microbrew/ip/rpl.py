@@ -29,6 +29,8 @@ ROOT_RANK = 256
 MIN_HOP_RANK_INCREASE = 256
 INFINITE_RANK = 0xFFFF
 MAX_HOPS = 16
+# Of a node MAX_HOPS away from the root; a source route reaches no further.
+_MAX_RANK = const((16 + 1) * 256)
 
 _MOP_NON_STORING = const(1)
 _GROUNDED = const(0x80)
@@ -223,8 +225,8 @@ class Rpl:
 
     @property
     def join_metric(self):
-        """DAGRank - 1, as beacons carry it (RFC 8180 section 4.5.1), or None without a rank."""
-        if self.rank == INFINITE_RANK:
+        """DAGRank - 1, as beacons carry it (RFC 8180 section 4.5.1); None without a rank, or too deep for children."""
+        if self.rank >= _MAX_RANK:
             return None
         return self.rank // MIN_HOP_RANK_INCREASE - 1
 
@@ -337,7 +339,7 @@ class Rpl:
         except DecodeError:
             self._count("rpl_malformed")
             return
-        if dio.rank < ROOT_RANK or dio.rank >= (MAX_HOPS + 1) * MIN_HOP_RANK_INCREASE:
+        if dio.rank < ROOT_RANK or dio.rank >= _MAX_RANK:
             self._count("rpl_rank")
             return
         if self.state != WAIT_DIO:

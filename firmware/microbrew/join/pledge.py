@@ -96,7 +96,7 @@ class Pledge:
     """Drives one device to membership.
 
     ``parts`` (node.Parts) are the layers below; ``listener`` collects beacons; ``on_candidate(candidate)`` is told
-    which proxy is tried now; ``on_joined(membership, now)`` ends it. ``home``: Membership of a node that lost its
+    which proxy is tried now, None for none; ``on_joined(membership, now)`` ends it. ``home``: Membership of a node that lost its
     way; it returns to that network only, for nothing but a factory reset sets a device free (zero-touch join 2.1).
     """
 
@@ -342,6 +342,7 @@ class Pledge:
             network_id = self.candidate.beacon.network_id
             self._excluded.append((network_id, self.candidate.proxy if local else None))
         self._abandon()
+        self.on_candidate(None)
         if self.listener.best(self._excluded, now) is not None:
             self.state = WAIT_EB
             return SCANNED, None

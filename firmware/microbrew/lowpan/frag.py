@@ -49,10 +49,11 @@ class Reassembler:
     """A fixed number of datagrams in the making, all memory taken at construction.
 
     ``timeout_ms`` (at most 60 s) runs from a datagram's first fragment. Secured and unsecured fragments never
-    mix. When all buffers are taken, a newcomer gets the buffer of an unsecured datagram: first of one that made
-    no progress for a quarter of the timeout, then of the one with the fewest bytes. So datagrams that are never
-    completed give way to those that grow, and a secured newcomer always finds room among unsecured ones. A
-    secured datagram gives way only when it has stalled, and only to a secured one.
+    mix. When all buffers are taken, a newcomer gets that of an older datagram of the same sender, which has moved
+    on. If there is none it gets the buffer of an unsecured datagram: first of one that made no progress for a
+    quarter of the timeout, then of the one with the fewest bytes. So datagrams that are never completed give way
+    to those that grow, and a secured newcomer always finds room among unsecured ones. A secured datagram of
+    another sender gives way only when it has stalled, and only to a secured one.
     """
 
     def __init__(self, buffers=3, size=1280, timeout_ms=10000):
@@ -98,7 +99,7 @@ class Reassembler:
                 slot.key = None
             return "frag_malformed"
         if slot is None:
-            slot = self._take(secured, now)
+            slot = self._take(src, secured, now)
             if slot is None:
                 return "frag_no_buffer"
             slot.open((bytes(src), bytes(dst), size, tag), size, secured, now, self._timeout)
@@ -151,14 +152,16 @@ class Reassembler:
                 return slot
         return None
 
-    def _take(self, secured, now):
+    def _take(self, src, secured, now):
         stalled = now - self._timeout // 4
         best = None
         best_rank = 0
         for slot in self._slots:
             if slot.key is None or now >= slot.deadline:
                 return slot
-            if slot.secured:
+            if slot.secured == secured and slot.key[0] == src:
+                rank = -1
+            elif slot.secured:
                 if not secured or slot.heard > stalled:
                     continue
                 rank = 2 * _MAX_TIMEOUT + slot.got

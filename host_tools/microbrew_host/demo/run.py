@@ -11,11 +11,20 @@ from pathlib import Path
 
 from microbrew_host.demo.device import Device
 from microbrew_host.demo.process import Process, ProcessError
-from microbrew_host.demo.scenario import BORDER_ROUTER, DEVICES, JRC_ADDRESS, PREFIX, Scenario, microbrew, serial_of
+from microbrew_host.demo.scenario import (
+    BORDER_ROUTER,
+    DEVICES,
+    JRC_ADDRESS,
+    MESH_JPY_PORT,
+    PREFIX,
+    Scenario,
+    microbrew,
+    serial_of,
+)
 
-# Smallest heap that holds a whole join on the 64-bit unix port, code compiled from source included
+# A little more than the smallest heap that holds the demo on the 64-bit unix port, code compiled from source included
 # (`make bench` searches for it).
-HEAP_SIZE = "640k"
+HEAP_SIZE = "320k"
 
 # What the refused device must have been told, and the event in the registrar's log that says why.
 REFUSAL = "manufacturer not trusted"
@@ -76,6 +85,7 @@ class Demo:
             "border-router",
             *("--store", scenario.border_router, "--ether", f"127.0.0.1:{ports.ether}"),
             *("--jrc", f"127.0.0.1:{ports.coap}", "--jpy", f"127.0.0.1:{ports.jpy}"),
+            *("--jpy-mesh-port", MESH_JPY_PORT),
             *("--pan", _PAN_ID, "--channel", _CHANNEL, "--prefix", PREFIX),
             ready="ready",
         )

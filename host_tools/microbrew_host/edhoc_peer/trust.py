@@ -79,10 +79,7 @@ class Trust:
             if label == KID:
                 fits = kid == value
             else:
-                assert isinstance(value, list)
-                algorithm, digest = value
-                known = algorithm in X5T_HASHES and bool(credential.chain)
-                fits = known and thumbprint(credential, algorithm) == digest
+                fits = bool(credential.chain) and value in [[a, thumbprint(credential, a)] for a in X5T_HASHES]
             if fits:
                 hits.append(credential)
                 return Peer(credential.cred, credential.public)

@@ -43,9 +43,9 @@ class _Handle:
 
 
 class Flash:
-    """The files. ``before(operation, name)``, if set, is called ahead of every change; it may raise PowerCut or OSError.
+    """The files. ``before(operation, name)``, if set, is called ahead of every change and may raise.
 
-    Operations: open (for writing), sync, rename, remove, sync_directory. ``writes`` counts them.
+    It raises PowerCut, or the OSError of a failing medium. Operations: open (for writing), sync, rename, remove, sync_directory. ``writes`` counts them.
     """
 
     def __init__(self, source: Path | None = None) -> None:
