@@ -63,7 +63,7 @@ lint: $(STAMP) ## ruff
 type: $(STAMP) ## mypy
 	$(BIN)/mypy
 
-bench: $(STAMP) ## measure: each tests/bench/bench_*.py
+bench: $(STAMP) ## measure bytes, heap, crypto, handshakes; figures in build/bench/unix.json
 	@set -e; for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench </dev/null; done
 
 fuzz: $(STAMP) ## feed mutated input to the decoders for SECONDS=60: each tests/fuzz/fuzz_*.py

@@ -1,7 +1,7 @@
 """The three kinds of failure, in one place.
 
-* A bad frame from the air is a *drop reason*: a small integer that is counted, nothing is raised past the
-  layer that found it.
+* A bad frame from the air is a *drop reason*: a short name that is counted, nothing is raised past the layer
+  that found it.
 * A failed session is one typed error that knows what the peer may learn (CoAP code, EDHOC error).
 * A caller's mistake is ``StateError`` or ``ValueError``.
 

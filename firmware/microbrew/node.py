@@ -15,6 +15,7 @@ from microbrew.identity.idevid import Identity
 from microbrew.identity.sequence import Reserved
 from microbrew.ip.network import Network
 from microbrew.join import membership
+from microbrew.join.context import begin_window
 from microbrew.join.member import Member
 from microbrew.join.pledge import MESSAGE_NAMES, Pledge
 from microbrew.mac.beacon import Listener
@@ -117,6 +118,8 @@ class Node:
             parts.net.proxy = candidate.proxy
 
     def _on_joined(self, member, now):
+        if member.imprinted:
+            begin_window(self.parts.store, self.parts.crypto, member.psk)
         # The one write that makes a pledge a node (docs/decisions/0004); nothing happens before it is on flash.
         self.parts.store.write(membership.RECORD, member.to_record())
         self._log(
@@ -166,13 +169,22 @@ class Node:
         self._log_line(self.now, event, text)
 
     def _trace(self, direction, datagram):
-        """One log line for each datagram of a join: direction, part of the join, bytes, name."""
+        """One log line for each datagram of a join: direction, bytes by part of the join, name."""
         if self.pledge is None or self.pledge.phase is None:
             return
-        name = MESSAGE_NAMES[self.pledge.state][direction == "down"]
+        pledge = self.pledge
+        name = MESSAGE_NAMES[pledge.state][direction == "down"]
+        shares = "%s=%d" % (pledge.phase, len(datagram))
         try:
-            if Message.decode(datagram).code == 0:
+            code = Message.decode(datagram).code
+            if code == 0:
                 name = "acknowledgement"
+            elif code >> 5 > 2:
+                name = "refusal"
+            elif pledge.riding and direction == "up":
+                # RFC 9668: one datagram of two parts.
+                name = "message_3 and " + name
+                shares = "edhoc=%d,%s=%d" % (pledge.riding, pledge.phase, len(datagram) - pledge.riding)
         except DecodeError:
             name = "malformed"
-        self._log("msg", "%s %s %d %s" % (direction, self.pledge.phase, len(datagram), name))
+        self._log("msg", "%s %s %s" % (direction, shares, name))

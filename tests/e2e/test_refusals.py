@@ -251,7 +251,7 @@ def test_a_proxy_rebooted_in_the_middle_only_delays_its_pledge():
         acme = await network(world)
         proxy = world.add_device(acme, neighbours=[world.domain])
         await joined(world, proxy)
-        for state in ("WAIT_MESSAGE_2", "WAIT_MESSAGE_3_ACK", "WAIT_VOUCHER", "WAIT_JOIN_RESPONSE"):
+        for state in ("WAIT_MESSAGE_2", "WAIT_VOUCHER", "WAIT_JOIN_RESPONSE"):
             device = world.add_device(acme, neighbours=[proxy])
             await world.until(lambda device=device, state=state: device.state == state, JOIN_TIMEOUT_MS)
             proxy.power_cut()

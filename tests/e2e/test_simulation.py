@@ -3,7 +3,7 @@
 import random
 
 from typer.testing import CliRunner
-from world import JOINED, World, simulate
+from world import JOINED, OFF, PowerCut, World, simulate
 
 from microbrew_host.simulator import commands, topology
 from microbrew_host.simulator.simulation import Settings, populate, run
@@ -113,6 +113,67 @@ def test_nobody_is_invited_to_where_no_route_reaches() -> None:
         return len(reachable), beyond.log
 
     assert simulate(scenario) == (16, [])
+
+
+def test_pledges_that_hear_the_same_first_beacon_do_not_all_speak_at_once() -> None:
+    async def scenario(world: World):
+        maker = world.add_manufacturer()
+        world.trust(maker)
+        await world.start()
+        devices = [world.add_device(maker, neighbours=[world.domain]) for _ in range(4)]
+        await world.until(lambda: all(device.outcome == JOINED for device in devices), 60_000)
+        return [device.times("proxy")[0] for device in devices]
+
+    begins = sorted(simulate(scenario))
+    assert begins[-1] - begins[0] > 100
+
+
+def test_network_heals_after_power_cuts_and_restarts_of_anything() -> None:
+    async def scenario(world: World):
+        maker = world.add_manufacturer()
+        world.trust(maker)
+        await world.start()
+        populate(world, topology.make("random", 10, 4))
+        rng = random.Random(4)
+        cuts = 0
+        for _ in range(40):
+            await world.run_for(rng.randrange(500, 6000))
+            device = rng.choice(world.devices)
+            what = rng.randrange(8)
+            if what < 3:
+                # In the middle of one of its next writes to flash.
+                countdown = iter(range(rng.randrange(1, 12), 0, -1))
+
+                def before(_operation: str, _name: str, countdown=countdown) -> None:
+                    if next(countdown, 0) <= 1:
+                        raise PowerCut
+
+                device.flash.before = before
+            elif what == 3:
+                device.power_cut()
+            elif what == 4:
+                await world.restart_jrc()
+            elif what == 5:
+                world.domain.stop_router()
+                world.domain.start_router()
+            else:
+                cuts += sum(other.state == OFF for other in world.devices)
+                for other in world.devices:
+                    other.power_on()
+        for device in world.devices:
+            device.flash.before = None
+            device.power_on()
+        await world.until(lambda: all(device.outcome == JOINED for device in world.devices), 900_000)
+        return cuts
+
+    # Cuts that an earlier visit of the loop made good; the last ones come on top.
+    assert simulate(scenario, seed=4, loss=0.1) >= 5
+
+
+def test_devices_join_over_a_channel_that_they_share() -> None:
+    result = run(Settings(devices=20, loss=0.05, seed=5, contention=True))
+    assert result.joined == 20
+    assert result.collisions > 100
 
 
 def test_command_prints_what_happened() -> None:

@@ -1,5 +1,6 @@
 """The pure backend against ``cryptography`` on random input, and against each other on bad input."""
 
+import hashlib
 import json
 import random
 
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 
 from microbrew import crypto
 from microbrew.cose import sign1
-from microbrew.crypto import P256
+from microbrew.crypto import ED25519, P256, X25519
 from microbrew.crypto.pure import p256
+from microbrew.crypto.pure.sha512 import sha512
 from microbrew.errors import CryptoError
 
 PURE = crypto.load("pure")
@@ -146,3 +148,48 @@ def test_ed25519_voucher_has_the_structure_that_its_signer_signed() -> None:
     message = sign1.decode(bytes.fromhex(vectors["messages"]["zsj_voucher_ed25519"]))
     public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(vectors["masa_ed25519_public"]))
     public.verify(message.signature, sign1.to_be_signed(message.protected_raw, message.payload))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
+def test_x25519_is_that_of_openssl(secret: bytes, u: bytes) -> None:
+    ours, theirs = PURE.load_private(X25519, secret), HOST.load_private(X25519, secret)
+    assert ours.public == theirs.public
+    assert _outcome(PURE.ecdh, ours, u) == _outcome(HOST.ecdh, theirs, u)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=300))
+def test_ed25519_is_that_of_openssl(secret: bytes, message: bytes) -> None:
+    ours, theirs = PURE.load_private(ED25519, secret), HOST.load_private(ED25519, secret)
+    assert ours.public == theirs.public
+    signature = PURE.sign(ours, message)
+    assert HOST.sign(theirs, message) == signature
+    PURE.verify(ED25519, ours.public, message, signature)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=400))
+def test_sha512_is_that_of_hashlib(data: bytes) -> None:
+    assert sha512(data) == hashlib.sha512(data).digest()
+
+
+def test_backends_agree_on_points_of_small_order_in_every_encoding() -> None:
+    with open("tests/vectors/curve25519.json") as file:
+        encodings = {bytes.fromhex(point) for point in json.load(file)["small_order_a"]}
+    p = 2**255 - 19
+    for point in list(encodings):
+        y = int.from_bytes(point, "little") % 2**255
+        for other in (y, y + p):
+            if other < 2**255:
+                encodings |= {(other | sign << 255).to_bytes(32, "little") for sign in (0, 1)}
+    assert len(encodings) == 14
+    held = 0
+    for public in encodings:
+        for r in encodings:
+            for message in (b"a", b"b", b"c"):
+                signature = r + bytes(32)
+                outcomes = [_outcome(backend.verify, ED25519, public, message, signature) for backend in (PURE, HOST)]
+                assert outcomes[0] == outcomes[1]
+                held += outcomes[0] is None
+    assert held

@@ -281,7 +281,7 @@ def test_stores_of_another_manufacturer_are_left_alone(acme, engine, path, tmp_p
 
 def test_automatic_numbers_skip_what_is_taken(acme, engine, tmp_path):
     working = Line(acme, engine, tmp_path / "out", one_touch=False)
-    taken = eui64.parse("02-00-00-00-00-00-00-02")
+    taken = eui64.parse("02-00-00-00-00-01-00-02")
     list(working.make([Order.of(taken)], NOW))
     assert [order.name[-2:] for order in working.next_orders(3)] == ["01", "03", "04"]
     assert [order.name[-2:] for order in working.next_orders(1)] == ["05"]

@@ -191,7 +191,7 @@ class TestPure(unittest.TestCase):
             self.assertEqual(secret, bytearray(32))
 
     def test_other_curves_are_the_callers_mistake(self):
-        for curve in (crypto.X25519, crypto.ED25519, 2):
+        for curve in (2, 5, 7):
             self.assertRaises(ValueError, self.crypto.generate, curve)
             self.assertRaises(ValueError, self.crypto.load_private, curve, bytes(range(32)))
             self.assertRaises(ValueError, self.crypto.verify, curve, self.public, MESSAGE, bytes(64))

@@ -1,17 +1,22 @@
-"""COSE_Sign1 (RFC 9052 section 4.2) with ECDSA on P-256: make, parse strictly, verify.
+"""COSE_Sign1 (RFC 9052 section 4.2) with ECDSA on P-256 or Ed25519: make, parse strictly, verify.
 
-``alg`` is ES256 (-7, RFC 9053) or ESP256 (-9, RFC 9864), which sign alike on P-256. Left out: other
-algorithms, countersignatures, and any use of certificates in the headers, which is the caller's policy.
+``alg`` is ES256 (-7, RFC 9053) or ESP256 (-9, RFC 9864), which sign alike on P-256, or EdDSA (-8) or Ed25519
+(-19), which sign alike on Ed25519. Left out: other algorithms, countersignatures, and any use of certificates
+in the headers, which is the caller's policy.
 """
 
 from microbrew import cbor
 from microbrew.compat import const
-from microbrew.crypto import P256
+from microbrew.crypto import ED25519, P256
 from microbrew.errors import CryptoError, DecodeError
 
 ES256 = -7
 ESP256 = -9
+EDDSA = -8
+# COSE calls this algorithm as its curve, whose number is another.
+ALG_ED25519 = -19
 P256_ALGORITHMS = (ES256, ESP256)
+ED25519_ALGORITHMS = (EDDSA, ALG_ED25519)
 
 ALG = 1
 CRIT = 2
@@ -55,17 +60,24 @@ class Sign1:
         return self.unprotected.get(label)
 
     def verify(self, crypto, public, external_aad=b"", payload=None):
-        """Raises CryptoError unless the signature holds for ``public``, x || y of P-256.
+        """Raises CryptoError unless the signature holds for ``public``: x || y of P-256, or Ed25519's 32 bytes.
 
         ``payload`` is the detached one; giving it for a message that carries its own, or not giving it for
         one that does not, is a ValueError.
         """
         if (payload is None) == (self.payload is None):
             raise ValueError("COSE_Sign1 needs one payload, attached or detached")
-        if self.algorithm not in P256_ALGORITHMS:
-            raise CryptoError("signature algorithm not supported")
+        # The key decides what is tried, never the message.
+        if len(public) == 64:
+            curve = P256
+            algorithms = P256_ALGORITHMS
+        else:
+            curve = ED25519
+            algorithms = ED25519_ALGORITHMS
+        if self.algorithm not in algorithms:
+            raise CryptoError("signature algorithm does not fit the key")
         tbs = to_be_signed(self.protected_raw, self.payload if payload is None else payload, external_aad)
-        crypto.verify(P256, public, tbs, self.signature)
+        crypto.verify(curve, public, tbs, self.signature)
 
 
 def to_be_signed(protected_raw, payload, external_aad=b""):
@@ -74,16 +86,17 @@ def to_be_signed(protected_raw, payload, external_aad=b""):
 
 
 def sign(crypto, private, payload, protected=None, unprotected=None, external_aad=b"", tagged=True, detached=False):
-    """An encoded COSE_Sign1 over ``payload``, signed by a P-256 key.
+    """An encoded COSE_Sign1 over ``payload``, signed by a P-256 or Ed25519 key.
 
-    ``protected`` and ``unprotected`` are dicts; ``alg`` becomes ES256 unless ``protected`` names one. With
+    ``protected`` and ``unprotected`` are dicts; ``alg`` becomes ES256 or EdDSA unless ``protected`` names one. With
     ``detached`` the message carries nil for the payload. Raises ValueError for headers that ``decode`` would
     refuse or an algorithm that does not fit the key.
     """
     protected = dict(protected or {})
     unprotected = unprotected or {}
-    protected.setdefault(ALG, ES256)
-    if protected[ALG] not in P256_ALGORITHMS or private.curve != P256:
+    algorithms = {P256: P256_ALGORITHMS, ED25519: ED25519_ALGORITHMS}.get(private.curve, (None,))
+    protected.setdefault(ALG, algorithms[0])
+    if private.curve not in (P256, ED25519) or protected[ALG] not in algorithms:
         raise ValueError("algorithm does not fit the key")
     if ALG in unprotected:
         raise ValueError("alg must be protected")

@@ -1,9 +1,10 @@
 """The crypto facade: the few verbs that the protocols need, over interchangeable backends.
 
 A backend is a class derived from ``Crypto``; protocol code gets an instance passed in and never imports one.
-Curves are named by their COSE numbers (RFC 9053 section 7.1). Public keys of P-256 are ``x || y``, 64 bytes;
-where only the x-coordinate is known (EDHOC, RFC 9528 section 3.7), 32 bytes. Private keys are handles, so
-that one may live in hardware.
+Curves are named by their COSE numbers (RFC 9053 section 7.1): ``P256`` signs and agrees on secrets, ``X25519``
+only agrees, ``ED25519`` only signs. Public keys of P-256 are ``x || y``, 64 bytes; where only the x-coordinate
+is known (EDHOC, RFC 9528 section 3.7), 32 bytes. Those of the other two are the 32 bytes of RFC 7748 and
+RFC 8032. Private keys are handles, so that one may live in hardware.
 """
 
 from microbrew.compat import const
@@ -82,25 +83,32 @@ class Crypto:
         raise CryptoError("random generator gives no valid private key")
 
     def load_private(self, curve, secret):
-        """PrivateKey of a 32-byte big-endian scalar. Raises CryptoError if it is out of range."""
+        """PrivateKey of 32 bytes: a big-endian scalar for P-256, which may be out of range, else any bytes.
+
+        Raises CryptoError for what is no key, ValueError for a curve that the backend lacks.
+        """
         raise NotImplementedError
 
     def ecdh(self, private, peer):
-        """Shared secret, 32 bytes: x-coordinate of the product. ``peer`` is x or x || y.
+        """Shared secret of a P-256 or X25519 key, 32 bytes. ``peer`` is x or x || y of P-256, u of X25519.
 
-        Raises CryptoError for a point that is not on the curve, StateError for a private key that was wiped.
+        Raises CryptoError for a point that is not on the curve or, with X25519, of small order; StateError for
+        a private key that was wiped; ValueError for an Ed25519 key.
         """
         raise NotImplementedError
 
     def sign(self, private, message):
-        """Signature over ``message``: ES256 (r || s, RFC 6979) for P-256, 64 bytes.
+        """Signature over ``message``, 64 bytes: ES256 (r || s, RFC 6979) of P-256, or Ed25519 (RFC 8032).
 
-        Raises StateError for a private key that was wiped.
+        Raises StateError for a private key that was wiped, ValueError for an X25519 key.
         """
         raise NotImplementedError
 
     def verify(self, curve, public, message, signature):
-        """Raises CryptoError unless ``signature`` over ``message`` holds for ``public``, x || y."""
+        """Raises CryptoError unless ``signature`` over ``message`` holds for ``public``; ValueError for X25519.
+
+        Points and scalars of Ed25519 must be in their only encoding.
+        """
         raise NotImplementedError
 
     def decompress(self, x, odd):
@@ -133,10 +141,10 @@ class Crypto:
         return bytes(out[:length])
 
 
-def need_p256(curve):
-    """Raises ValueError for a curve that the backend lacks; both present ones know P-256 only."""
-    if curve != P256:
-        raise ValueError("curve not supported by this backend")
+def need_curve(curve, curves):
+    """Raises ValueError unless ``curve`` is one of ``curves``, those of the backend for this verb."""
+    if curve not in curves:
+        raise ValueError("curve not supported for this")
 
 
 def check_ccm(key, nonce, aad, length, tag_len):

@@ -3,11 +3,13 @@
 The side that uses static DH shows the MAC itself, the side that signs a COSE_Sign1 signature over it.
 """
 
-from microbrew.cose.sign1 import to_be_signed
-from microbrew.crypto import equal
-from microbrew.edhoc.key_schedule import put_bstr
-from microbrew.edhoc.suites import HASH_LEN, SIGNATURE_LEN
+from microbrew.crypto import equal, wipe
+from microbrew.edhoc import key_schedule, messages
+from microbrew.edhoc.suites import G_LEN, HASH_LEN, SIGNATURE_LEN, describe
 from microbrew.errors import CryptoError
+
+# Credentials that may share one kid; each costs a signature or a Diffie-Hellman operation to try.
+MAX_PEERS = 4
 
 
 def initiator_signs(method):
@@ -30,6 +32,12 @@ def proof_length(suite, signs):
     return SIGNATURE_LEN if signs else suite.tag_len
 
 
+def fits(own, number, signs):
+    """True if the private key of ``own`` is one that signs, or does static DH, in suite ``number``."""
+    suite = describe(number)
+    return own.private.curve == (suite.signature_curve if signs else suite.ecdh_curve)
+
+
 def prove(crypto, signs, own, th, ead_field, mac):
     """Signature_or_MAC_x of ``own``."""
     if not signs:
@@ -37,19 +45,76 @@ def prove(crypto, signs, own, th, ead_field, mac):
     return crypto.sign(own.private, _to_be_signed(own.id_cred, th, own.cred, ead_field, mac))
 
 
-def check(crypto, suite, signs, peer, th, fields, mac):
-    """Raises CryptoError unless Signature_or_MAC_x in ``fields`` (messages.Plaintext) is that of ``peer``."""
-    if not signs:
-        if not equal(mac, fields.proof):
+def candidates(peer):
+    """One Peer or several as a tuple. ValueError for none or more than MAX_PEERS."""
+    peers = tuple(peer) if isinstance(peer, (list, tuple)) else (peer,)
+    if not 1 <= len(peers) <= MAX_PEERS:
+        raise ValueError("1 to %d peers, please" % MAX_PEERS)
+    return peers
+
+
+def authenticate(session, peers, by_responder):
+    """The one of ``peers`` that made Signature_or_MAC_x of what was received, and the PRK that it leads to.
+
+    That is PRK_3e2m ``by_responder``, else PRK_4e3m. All are tried, whichever fits, so that the time does not
+    tell which one it was. Raises CryptoError if none fits.
+    """
+    signs = responder_signs(session.method) if by_responder else initiator_signs(session.method)
+    found = None
+    prk_found = None
+    reason = None
+    for peer in peers:
+        try:
+            prk = _check(session, peer, signs, by_responder)
+        except CryptoError as error:
+            reason = error
+            continue
+        if found is None:
+            found = peer
+            prk_found = prk
+        else:
+            wipe(prk)
+    if found is None:
+        raise reason
+    return found, prk_found
+
+
+def _check(session, peer, signs, by_responder):
+    """The PRK with which Signature_or_MAC_x holds for ``peer``. Raises CryptoError."""
+    crypto = session.crypto
+    suite = session.suite
+    fields = session.received
+    if equal(peer.public[:G_LEN], session.own.private.public[:G_LEN]):
+        raise CryptoError("own credential: someone mirrors us")
+    if peer.curve is not None and peer.curve != (suite.signature_curve if signs else suite.ecdh_curve):
+        raise CryptoError("key of another curve")
+    g_static = None if signs else crypto.ecdh(session.ephemeral, peer.public)
+    length = mac_length(suite, signs)
+    if by_responder:
+        prk = key_schedule.prk_3e2m(crypto, session.prk, session.th, g_static)
+        c_r = messages.encode_identifier(fields.c_r)
+        mac = key_schedule.mac_2(crypto, prk, c_r, fields.id_cred, session.th, peer.cred, fields.ead, length)
+    else:
+        prk = key_schedule.prk_4e3m(crypto, session.prk, session.th, g_static)
+        mac = key_schedule.mac_3(crypto, prk, fields.id_cred, session.th, peer.cred, fields.ead, length)
+    try:
+        if signs:
+            message = _to_be_signed(fields.id_cred, session.th, peer.cred, fields.ead, mac)
+            crypto.verify(suite.signature_curve, peer.public, message, fields.proof)
+        elif not equal(mac, fields.proof):
             raise CryptoError("MAC does not verify")
-        return
-    message = _to_be_signed(fields.id_cred, th, peer.cred, fields.ead, mac)
-    crypto.verify(suite.signature_curve, peer.public, message, fields.proof)
+    except CryptoError:
+        wipe(prk)
+        raise
+    return prk
 
 
 def _to_be_signed(id_cred, th, cred, ead_field, mac):
+    # Loaded by who signs or verifies: static DH on both sides does without.
+    from microbrew.cose.sign1 import to_be_signed
+
     external_aad = bytearray()
-    put_bstr(external_aad, th)
+    key_schedule.put_bstr(external_aad, th)
     external_aad.extend(cred)
     external_aad.extend(ead_field)
     return to_be_signed(id_cred, mac, external_aad)

@@ -1,24 +1,29 @@
 """Credentials of EDHOC (RFC 9528 section 3.5): what each side shows, and what it was shown.
 
 ID_CRED_x is an encoded COSE header map, CRED_x an encoded CBOR item. Both enter MACs and signatures, so
-what came from a peer is used byte for byte. Forms: x5chain (certificates by value), kccs (a raw public key
-in a CWT Claims Set, by value), kid and x5t (references that the application resolves). X.509 is not parsed
-here: who trusts a certificate also reads the public key out of it. Left out: kcwt, C509, x5bag, x5u.
+what came from a peer is used byte for byte. Here: x5chain (certificates by value), kccs (a raw public key in a
+CWT Claims Set, by value), kid and x5t (references that the application resolves). The rarer forms are in
+x509.py (x5t, x5bag, x5u) and cwt.py (kcwt). X.509 is not parsed: who trusts a certificate also reads the public
+key out of it. Left out: C509.
 """
 
 from microbrew.cbor import Raw, Reader, encode
 from microbrew.compat import const
-from microbrew.cose.key import decode_ccs, encode_ccs
+from microbrew.cose.key import ALL_CURVES, decode_ccs, encode_ccs
 from microbrew.errors import DecodeError, EdhocError
 
 # COSE header parameters (RFC 9052, RFC 9360, RFC 9528).
 KID = 4
+KCWT = 13
 KCCS = 14
+X5BAG = 32
 X5CHAIN = 33
 X5T = 34
+X5U = 35
 
 MAX_CERTIFICATE = 1024
 MAX_CHAIN = 4
+MAX_KID = 64
 
 _COORDINATE_LEN = const(32)
 
@@ -26,7 +31,8 @@ _COORDINATE_LEN = const(32)
 class Own:
     """Our credential: encoded ``id_cred`` and ``cred`` (bytes-like), and the handle of the ``private`` key.
 
-    For a reference, give the reference and what it stands for: ``Own(encode({KID: kid}), cred, private)``.
+    ``private.curve`` tells what the credential can do: a P-256 key signs and does static DH, Ed25519 signs,
+    X25519 does static DH.
     """
 
     __slots__ = ("cred", "id_cred", "private")
@@ -38,18 +44,22 @@ class Own:
 
 
 class Peer:
-    """A peer's credential: encoded ``cred``, and its ``public`` key as x || y.
+    """A peer's credential: encoded ``cred``, and its ``public`` key: x || y, or 32 bytes of the other curves.
 
-    ``public`` of x alone will do where that peer authenticates by static DH.
+    x of P-256 alone will do where that peer authenticates by static DH. With ``curve``, its COSE number, a key
+    of another curve than the method and suite ask for is refused; without it the application answers for that.
+    ``subject`` is the name in a CWT, or None.
     """
 
-    __slots__ = ("cred", "public")
+    __slots__ = ("cred", "curve", "public", "subject")
 
-    def __init__(self, cred, public):
+    def __init__(self, cred, public, curve=None, subject=None):
         if len(public) not in (_COORDINATE_LEN, 2 * _COORDINATE_LEN):
-            raise ValueError("public key must be x or x || y")
+            raise ValueError("public key must have 32 or 64 bytes")
         self.cred = cred
         self.public = public
+        self.curve = curve
+        self.subject = subject
 
 
 def own_x5chain(der, private):
@@ -63,8 +73,40 @@ def own_x5chain(der, private):
 
 def own_kccs(private, subject=None):
     """Own of the raw public key of ``private``, sent by value; ``subject`` (str) becomes its sub claim."""
-    id_cred = encode({KCCS: Raw(encode_ccs(private.public, subject))})
+    id_cred = encode({KCCS: Raw(encode_ccs(private.public, subject, None, private.curve))})
     return Own(id_cred, memoryview(id_cred)[2:], private)
+
+
+def own_kid(kid, cred, private):
+    """Own of a credential that the peer has: ``kid`` (bytes) stands for the encoded ``cred``."""
+    if len(kid) > MAX_KID:
+        raise ValueError("kid too long")
+    return Own(encode({KID: bytes(kid)}), cred, private)
+
+
+def parameters(id_cred):
+    """Label and decoded value of every header parameter, as a dict. Raises EdhocError.
+
+    For an ID_CRED of several parameters, such as {kid, kid context}; it is up to the application which of them
+    it needs, but ID_CRED enters the MACs as it was received.
+    """
+    try:
+        reader = Reader(id_cred)
+        found = reader.item()
+        reader.finish()
+    except DecodeError:
+        raise EdhocError(1, "malformed ID_CRED") from None
+    if not isinstance(found, dict) or not found:
+        raise EdhocError(1, "malformed ID_CRED")
+    return found
+
+
+def only(id_cred, label):
+    """Value of parameter ``label``. Raises EdhocError unless it is the only one."""
+    found = parameters(id_cred)
+    if len(found) != 1 or label not in found:
+        raise EdhocError(1, "unsupported credential type")
+    return found[label]
 
 
 def certificates(id_cred):
@@ -72,46 +114,55 @@ def certificates(id_cred):
 
     They are not checked at all: validate the chain, then build the Peer by ``peer_x5chain``.
     """
-    label, value = _header(id_cred)
-    if label != X5CHAIN:
-        raise EdhocError(1, "unsupported credential type")
-    # RFC 9360: a single certificate stands alone, two and more are an array.
+    return read_certificates(only(id_cred, X5CHAIN))
+
+
+def read_certificates(value):
+    """DER certificates of an x5chain or x5bag (RFC 9360 section 2). Raises EdhocError."""
+    # A single certificate stands alone, two and more are an array.
     chain = value if isinstance(value, list) and 2 <= len(value) <= MAX_CHAIN else [value]
     for der in chain:
         if not isinstance(der, bytes) or not 0 < len(der) <= MAX_CERTIFICATE:
-            raise EdhocError(1, "malformed x5chain")
+            raise EdhocError(1, "malformed certificates")
     return chain
 
 
-def peer_x5chain(certificate, public):
-    """Peer of a validated end entity certificate (DER) and the public key x || y that was read from it."""
-    return Peer(encode(certificate), public)
+def peer_x5chain(certificate, public, curve=None):
+    """Peer of a validated end entity certificate (DER) and the public key that was read from it."""
+    return Peer(encode(certificate), public, curve)
 
 
 def peer_kccs(id_cred):
-    """Peer of a raw public key sent by value. Raises EdhocError unless it is one P-256 key.
+    """Peer of a raw public key sent by value. Raises EdhocError unless it is one key of a curve we know.
 
     Nothing vouches for the key: trust comes from a voucher, from configuration or from nowhere.
     """
-    label, _value = _header(id_cred)
-    if label != KCCS:
-        raise EdhocError(1, "unsupported credential type")
+    only(id_cred, KCCS)
     # The map and its label take a byte each; what follows is the claims set as it was received.
-    cred = bytes(id_cred[2:])
+    return peer_ccs(bytes(id_cred[2:]))
+
+
+def peer_ccs(cred):
+    """Peer of an encoded CWT Claims Set, our copy of what a kid stands for. Raises EdhocError."""
     try:
-        return Peer(cred, decode_ccs(cred, None, True).public)
+        ccs = decode_ccs(cred, None, True, ALL_CURVES)
     except DecodeError:
         raise EdhocError(1, "malformed kccs") from None
+    return Peer(cred, ccs.public, ccs.curve, ccs.subject)
 
 
 def peer_reference(id_cred, lookup):
-    """Peer behind a kid or an x5t: what ``lookup(label, value)`` returns.
+    """Peer, or list of Peers, behind a kid or an x5t: what ``lookup(label, value)`` returns.
 
-    ``label`` is KID with ``value`` bytes, or X5T with ``value`` [hash algorithm, hash]. Raises EdhocError,
-    with code 3 when ``lookup`` returns None, so that the other side may try again with a credential by
-    value.
+    ``label`` is KID with ``value`` bytes, or X5T with ``value`` [hash algorithm, hash]. A kid need not be
+    unique: all that ``lookup`` returns, up to 4, may be given to ``verify``. Raises EdhocError, with code 3 when
+    ``lookup`` returns nothing, so that the other side may try again with a credential by value.
     """
-    label, value = _header(id_cred)
+    found = parameters(id_cred)
+    if len(found) != 1:
+        raise EdhocError(1, "unsupported credential type")
+    label = list(found)[0]
+    value = found[label]
     if label == KID:
         fits = isinstance(value, bytes)
     else:
@@ -119,20 +170,6 @@ def peer_reference(id_cred, lookup):
     if not fits:
         raise EdhocError(1, "unsupported credential type")
     peer = lookup(label, value)
-    if peer is None:
+    if not peer:
         raise EdhocError(3, True)
     return peer
-
-
-def _header(id_cred):
-    """Label and decoded value of the only header parameter. Raises EdhocError unless there is one."""
-    try:
-        reader = Reader(id_cred)
-        if reader.map() != 1:
-            raise EdhocError(1, "unsupported credential type")
-        label = reader.item()
-        value = reader.item()
-        reader.finish()
-    except DecodeError:
-        raise EdhocError(1, "malformed ID_CRED") from None
-    return label, value

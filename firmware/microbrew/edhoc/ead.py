@@ -4,7 +4,7 @@ An item is ``(label, value)``: the label with its sign as on the wire (negative 
 bytes or None. Padding (label 0) is dropped on reading. What an item means is its owner's matter.
 """
 
-from microbrew.cbor import encode
+from microbrew.cbor import Reader, encode
 from microbrew.errors import DecodeError, EdhocError
 
 MAX_ITEMS = 4
@@ -25,6 +25,37 @@ def encode_items(items):
         if value is not None:
             out.extend(encode(bytes(value)))
     return bytes(out)
+
+
+def pad(field, length, random):
+    """``field`` with padding items in front, ``length`` bytes in all; ``random`` is a function of a length.
+
+    Raises ValueError if it is longer already or the items become too many for a receiver.
+    """
+    missing = length - len(field)
+    if missing < 0:
+        raise ValueError("EAD field is longer than that")
+    out = bytearray()
+    # One byte more or less moves a value past 23 or 255 bytes, where the head of its length grows: 26 and 259
+    # bytes are no item, so a bare label goes first.
+    if missing in (26, 259):
+        out.append(PADDING)
+        missing -= 1
+    if missing:
+        out.append(PADDING)
+    if missing > 1:
+        out.extend(encode(bytes(random(missing - (2 if missing < 26 else 3 if missing < 259 else 4)))))
+    out.extend(field)
+    check(out)
+    return bytes(out)
+
+
+def check(field):
+    """Raises ValueError for an EAD field of our own that a receiver would refuse."""
+    try:
+        read(Reader(field))
+    except DecodeError as error:
+        raise ValueError(str(error)) from None
 
 
 def read(reader):

@@ -15,7 +15,7 @@ from microbrew.crypto import wipe
 from microbrew.edhoc import authentication, ead, key_schedule, messages
 from microbrew.edhoc.authentication import initiator_signs, responder_signs
 from microbrew.edhoc.session import Completed, Session, State
-from microbrew.edhoc.suites import G_LEN, IMPLEMENTED, MAX_SUITES
+from microbrew.edhoc.suites import G_LEN, IMPLEMENTED, MAX_SUITES, describe
 from microbrew.errors import DecodeError, EdhocError
 
 
@@ -25,7 +25,11 @@ class Start(State):
     ``suites`` is SUITES_I: in order of preference, the last one selected (after an error of code 2, what
     ``suites.offer`` returns). ``c_i`` has up to 7 bytes. ``ephemeral`` may be a key pair made ahead while
     idle, ``crypto.generate(curve)``; this run uses it up. ``known_ead`` are the numbers of the EAD items
-    that the application understands. Raises ValueError.
+    that the application understands. Raises ValueError, also for an ``own`` whose key is not one that signs, or
+    does static DH, with this method and suite.
+
+    Only what the selected suite and the method use is loaded, so which modules a device needs is decided by
+    what it is built to offer.
     """
 
     __slots__ = ("suites_i",)
@@ -35,12 +39,20 @@ class Start(State):
             raise ValueError("unknown EDHOC method")
         if not 1 <= len(suites) <= MAX_SUITES or suites[-1] not in IMPLEMENTED:
             raise ValueError("selected cipher suite not implemented")
+        if not authentication.fits(own, suites[-1], initiator_signs(method)):
+            raise ValueError("the credential's key does not fit method and cipher suite")
+        if ephemeral is not None and ephemeral.curve != describe(suites[-1]).ecdh_curve:
+            raise ValueError("the ephemeral key does not fit the cipher suite")
         messages.check_connection_id(c_i)
         super().__init__(Session(crypto, method, own, bytes(c_i), ephemeral, known_ead))
         self.suites_i = suites
 
     def message_1(self, ead_1=b""):
-        """message_1 and the state that waits for message_2. ``ead_1`` is an encoded EAD field."""
+        """message_1 and the state that waits for message_2. ``ead_1`` is an encoded EAD field.
+
+        Raises ValueError for an ``ead_1`` that a peer would refuse.
+        """
+        messages.check_message_1(ead_1)
         with self._take() as session:
             session.set_suite(self.suites_i[-1])
             message_1 = messages.encode_message_1(session.method, self.suites_i, session.g_own(), session.c_i, ead_1)
@@ -92,43 +104,43 @@ class ReceivedMessage2(State):
         self.ead_2 = session.received.items
 
     def verify(self, peer):
-        """Check that the Responder holds the key of ``peer``: VerifiedMessage2. Raises EdhocError."""
+        """Check that the Responder holds the key of ``peer``: VerifiedMessage2. Raises EdhocError.
+
+        ``peer`` may be a list of up to 4, where several credentials share a kid; ValueError for more.
+        """
+        peers = authentication.candidates(peer)
         with self._take() as session:
-            crypto = session.crypto
-            fields = session.received
-            signs = responder_signs(session.method)
-            session.refuse_self(peer)
-            g_rx = None if signs else crypto.ecdh(session.ephemeral, peer.public)
+            session.peer, prk_3e2m = authentication.authenticate(session, peers, True)
             session.drop_ephemeral()
-            session.set_prk(key_schedule.prk_3e2m(crypto, session.prk, session.th, g_rx))
-            mac_2 = key_schedule.mac_2(
-                crypto,
-                session.prk,
-                messages.encode_identifier(fields.c_r),
-                fields.id_cred,
-                session.th,
-                peer.cred,
-                fields.ead,
-                authentication.mac_length(session.suite, signs),
-            )
-            authentication.check(crypto, session.suite, signs, peer, session.th, fields, mac_2)
-            session.th = key_schedule.th_3(crypto, session.th, session.plaintext, peer.cred)
+            session.set_prk(prk_3e2m)
+            session.th = key_schedule.th_3(session.crypto, session.th, session.plaintext, session.peer.cred)
             session.drop_received()
             return VerifiedMessage2(session)
 
 
 class VerifiedMessage2(State):
-    """VRFD_M2: the Responder is authenticated."""
+    """VRFD_M2: the Responder is authenticated; ``peer`` is the one of those given to ``verify``."""
 
-    __slots__ = ()
+    __slots__ = ("peer",)
+
+    def __init__(self, session):
+        super().__init__(session)
+        self.peer = session.peer
 
     def message_3(self, ead_3=b""):
-        """message_3 and Done. ``ead_3`` is an encoded EAD field."""
+        """message_3 and Done. ``ead_3`` is an encoded EAD field.
+
+        Raises ValueError for an ``ead_3`` that a peer would refuse or that is too long beside our credential.
+        """
+        session = self._look()
+        own = session.own
+        suite = session.suite
+        signs = initiator_signs(session.method)
+        proof_len = authentication.proof_length(suite, signs)
+        messages.check_plaintext(own.id_cred, proof_len, ead_3, suite.tag_len)
         with self._take() as session:
             crypto = session.crypto
-            own = session.own
             th_3 = session.th
-            signs = initiator_signs(session.method)
             k_3 = key_schedule.k_3(crypto, session.prk, th_3)
             iv_3 = key_schedule.iv_3(crypto, session.prk, th_3)
             g_iy = None if signs else crypto.ecdh(own.private, session.g_peer)
@@ -140,12 +152,12 @@ class VerifiedMessage2(State):
                 th_3,
                 own.cred,
                 ead_3,
-                authentication.mac_length(session.suite, signs),
+                authentication.mac_length(suite, signs),
             )
             proof = authentication.prove(crypto, signs, own, th_3, ead_3, mac_3)
             plaintext_3 = messages.encode_plaintext(None, own.id_cred, proof, ead_3)
             session.th = key_schedule.th_4(crypto, th_3, plaintext_3, own.cred)
-            ciphertext_3 = crypto.ccm_seal(k_3, iv_3, enc_structure(th_3), plaintext_3, session.suite.tag_len)
+            ciphertext_3 = crypto.ccm_seal(k_3, iv_3, enc_structure(th_3), plaintext_3, suite.tag_len)
             wipe(plaintext_3)
             session.complete()
             return messages.encode_bstr(ciphertext_3), Done(session)

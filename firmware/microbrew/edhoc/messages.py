@@ -74,6 +74,32 @@ def compact_id_cred(id_cred):
     return id_cred if kid is None else encode_identifier(kid)
 
 
+def check_message_1(ead_1):
+    """Raises ValueError for an EAD_1 that would make message_1 one that a peer refuses."""
+    ead.check(ead_1)
+    # METHOD, SUITES_I, G_X and C_I at their longest.
+    if len(ead_1) > MAX_MESSAGE - 1 - (1 + 2 * MAX_SUITES) - 34 - (1 + MAX_CONNECTION_ID):
+        raise ValueError("EAD_1 too long")
+
+
+def check_plaintext(id_cred, proof_len, ead_field, overhead):
+    """Raises ValueError if a message around this plaintext would be one that a peer refuses.
+
+    ``overhead`` is what the message adds to ID_CRED_x, Signature_or_MAC_x and EAD_x, its own header aside.
+    """
+    ead.check(ead_field)
+    length = len(compact_id_cred(id_cred)) + 2 + proof_len + len(ead_field) + overhead
+    if length > MAX_MESSAGE - 3:
+        raise ValueError("EDHOC message too long")
+
+
+def check_plaintext_4(ead_4):
+    """Raises ValueError for an EAD_4 that would make message_4 one that a peer refuses."""
+    ead.check(ead_4)
+    if len(ead_4) > MAX_MESSAGE - 3 - 16:
+        raise ValueError("EAD_4 too long")
+
+
 def encode_suites(suites):
     """SUITES_I or SUITES_R: one alone is an integer."""
     return encode(suites[0] if len(suites) == 1 else list(suites))
@@ -153,6 +179,8 @@ def error_message(code, info):
     if code == 1:
         info = encode(str(info)[:MAX_ERROR_TEXT])
     elif code == 2:
+        if not 1 <= len(info) <= MAX_SUITES:
+            raise ValueError("number of cipher suites")
         info = encode_suites(info)
     elif code == 3:
         info = b"\xf5"

@@ -20,16 +20,21 @@ from microbrew.errors import DecodeError, EdhocError
 class Start(State):
     """A run that has received nothing yet.
 
-    ``methods`` and ``supported`` suites are what we accept, in any order; ``owns`` maps a suite to the Own
-    to use with it. ``ephemeral`` and ``known_ead`` are as for the Initiator. Raises ValueError.
+    ``methods`` and ``supported`` suites are what we accept, in any order. ``owns`` maps a suite to the Own to
+    use with it, or to several: with suites 0 and 1 the key that signs (Ed25519) and the one of static DH
+    (X25519) are two, and the method decides. ``ephemeral`` and ``known_ead`` are as for the Initiator. Raises
+    ValueError, also if a method has no fitting Own in a supported suite.
     """
 
     __slots__ = ("methods", "owns", "supported")
 
     def __init__(self, crypto, methods, supported, owns, ephemeral=None, known_ead=()):
         for number in supported:
-            if number not in suites.IMPLEMENTED or number not in owns:
-                raise ValueError("cipher suite not implemented, or without a credential")
+            if number not in suites.IMPLEMENTED:
+                raise ValueError("cipher suite not implemented")
+            for method in methods:
+                if method not in (0, 1, 2, 3) or _own(owns.get(number, ()), number, method) is None:
+                    raise ValueError("method unknown, or without a credential that fits it and the cipher suite")
         super().__init__(Session(crypto, None, None, None, ephemeral, known_ead))
         self.methods = methods
         self.supported = supported
@@ -46,11 +51,19 @@ class Start(State):
                 raise DecodeError("EDHOC: length of G_X")
             ead.refuse_unknown(fields.ead_1, session.known_ead)
             session.method = fields.method
-            session.own = self.owns[number]
+            session.own = _own(self.owns[number], number, fields.method)
             session.c_i = fields.c_i
             session.g_peer = fields.g_x
             session.th = session.crypto.sha256(message_1)
             return ReceivedMessage1(session, number, fields.ead_1)
+
+
+def _own(owns, number, method):
+    """The first of ``owns``, which may be one alone, that can authenticate so; None if there is none."""
+    for own in owns if isinstance(owns, (list, tuple)) else (owns,):
+        if authentication.fits(own, number, responder_signs(method)):
+            return own
+    return None
 
 
 class ReceivedMessage1(State):
@@ -69,18 +82,22 @@ class ReceivedMessage1(State):
         """message_2 and the state that waits for message_3.
 
         ``c_r`` has up to 7 bytes, differs from ``c_i`` and is free among ours; ``ead_2`` is an encoded EAD
-        field. Raises EdhocError for a G_X that is no point, ValueError for a ``c_r`` that cannot be.
+        field. Raises EdhocError for a G_X that is no point, ValueError for a ``c_r`` that cannot be and for an
+        ``ead_2`` that a peer would refuse or that is too long beside our credential.
         """
         messages.check_connection_id(c_r)
         if c_r == self.c_i:
             raise ValueError("C_R equals C_I")
+        session = self._look()
+        own = session.own
+        signs = responder_signs(session.method)
+        proof_len = authentication.proof_length(suites.describe(self.suite), signs)
+        messages.check_plaintext(own.id_cred, proof_len, ead_2, suites.G_LEN + 1 + len(c_r))
         with self._take() as session:
             crypto = session.crypto
-            own = session.own
             g_x = session.g_peer
             session.set_suite(self.suite)
             session.c_r = c_r = bytes(c_r)
-            signs = responder_signs(session.method)
             g_xy = crypto.ecdh(session.ephemeral, g_x)
             g_rx = None if signs else crypto.ecdh(own.private, g_x)
             g_y = session.g_own()
@@ -145,25 +162,15 @@ class ReceivedMessage3(State):
         self.ead_3 = session.received.items
 
     def verify(self, peer):
-        """Check that the Initiator holds the key of ``peer``: Done. Raises EdhocError."""
+        """Check that the Initiator holds the key of ``peer``: Done. Raises EdhocError.
+
+        ``peer`` may be a list of up to 4, where several credentials share a kid; ValueError for more.
+        """
+        peers = authentication.candidates(peer)
         with self._take() as session:
-            crypto = session.crypto
-            fields = session.received
-            signs = initiator_signs(session.method)
-            session.refuse_self(peer)
-            g_iy = None if signs else crypto.ecdh(session.ephemeral, peer.public)
-            session.set_prk(key_schedule.prk_4e3m(crypto, session.prk, session.th, g_iy))
-            mac_3 = key_schedule.mac_3(
-                crypto,
-                session.prk,
-                fields.id_cred,
-                session.th,
-                peer.cred,
-                fields.ead,
-                authentication.mac_length(session.suite, signs),
-            )
-            authentication.check(crypto, session.suite, signs, peer, session.th, fields, mac_3)
-            session.th = key_schedule.th_4(crypto, session.th, session.plaintext, peer.cred)
+            session.peer, prk_4e3m = authentication.authenticate(session, peers, False)
+            session.set_prk(prk_4e3m)
+            session.th = key_schedule.th_4(session.crypto, session.th, session.plaintext, session.peer.cred)
             session.complete()
             return Done(session)
 
@@ -174,7 +181,11 @@ class Done(Completed):
     __slots__ = ()
 
     def message_4(self, ead_4=b""):
-        """message_4, which proves to the Initiator that we have the keys. StateError the second time."""
+        """message_4, which proves to the Initiator that we have the keys. StateError the second time.
+
+        Raises ValueError for an ``ead_4`` that a peer would refuse.
+        """
+        messages.check_plaintext_4(ead_4)
         with self._take_for_message_4() as session:
             k_4 = key_schedule.k_4(session.crypto, session.prk, session.th)
             iv_4 = key_schedule.iv_4(session.crypto, session.prk, session.th)

@@ -6,7 +6,7 @@ nothing.
 """
 
 from microbrew.compat import const
-from microbrew.crypto import equal, wipe
+from microbrew.crypto import wipe
 from microbrew.edhoc import key_schedule
 from microbrew.edhoc.suites import G_LEN, KEY_LEN, describe
 from microbrew.errors import CryptoError, DecodeError, EdhocError, StateError
@@ -15,6 +15,7 @@ from microbrew.errors import CryptoError, DecodeError, EdhocError, StateError
 _OSCORE_MASTER_SECRET = const(0)
 _OSCORE_MASTER_SALT = const(1)
 _MASTER_SALT_LEN = const(8)
+_MAX_EXPORT = const(8160)
 
 
 class Session:
@@ -22,7 +23,7 @@ class Session:
 
     ``th`` is H(message_1), TH_2, TH_3, TH_4 in turn; ``prk`` is PRK_2e, PRK_3e2m, PRK_4e3m; ``g_peer`` the
     other side's ephemeral key; ``plaintext`` and ``received`` what came from a sender that is not
-    authenticated yet, as bytes and as fields.
+    authenticated yet, as bytes and as fields; ``peer`` the Peer that was authenticated.
     """
 
     __slots__ = (
@@ -34,6 +35,7 @@ class Session:
         "known_ead",
         "method",
         "own",
+        "peer",
         "plaintext",
         "prk",
         "prk_out",
@@ -57,6 +59,7 @@ class Session:
         self.prk_out = None
         self.plaintext = None
         self.received = None
+        self.peer = None
 
     def __enter__(self):
         return self
@@ -71,8 +74,10 @@ class Session:
             raise EdhocError(1, "authentication failed") from None
 
     def set_suite(self, number):
-        """Use the suite of that number; makes the ephemeral key unless there is one."""
+        """Use the suite of that number; makes the ephemeral key unless there is one of its curve."""
         self.suite = describe(number)
+        if self.ephemeral is not None and self.ephemeral.curve != self.suite.ecdh_curve:
+            self.drop_ephemeral()
         if self.ephemeral is None:
             self.ephemeral = self.crypto.generate(self.suite.ecdh_curve)
 
@@ -99,11 +104,6 @@ class Session:
             self.ephemeral.wipe()
             self.ephemeral = None
 
-    def refuse_self(self, peer):
-        """Raises CryptoError if the peer shows our own key: someone mirrors us."""
-        if equal(peer.public[:G_LEN], self.own.private.public[:G_LEN]):
-            raise CryptoError("own credential")
-
     def complete(self):
         """From PRK_4e3m and TH_4 to PRK_out; both are kept for message_4 only."""
         self.prk_out = key_schedule.prk_out(self.crypto, self.prk, self.th)
@@ -119,7 +119,7 @@ class Session:
         self.prk_out = None
         self.drop_received()
         self.drop_ephemeral()
-        self.own = self.g_peer = self.th = self.c_i = self.c_r = None
+        self.own = self.peer = self.g_peer = self.th = self.c_i = self.c_r = None
 
 
 class State:
@@ -165,11 +165,19 @@ class Completed(State):
         """Connection identifier that the Responder chose, raw bytes."""
         return self._look().c_r
 
+    @property
+    def peer(self):
+        """The Peer that was authenticated."""
+        return self._look().peer
+
     def exporter(self, label, context, length):
-        """EDHOC_Exporter: ``length`` bytes for the one purpose that ``label`` (uint) and ``context`` name."""
+        """EDHOC_Exporter: ``length`` bytes for the one purpose that ``label`` (uint) and ``context`` name.
+
+        Raises ValueError for a negative label or more than 8160 bytes.
+        """
         session = self._look()
-        if label < 0:
-            raise ValueError("exporter label is negative")
+        if label < 0 or not 0 <= length <= _MAX_EXPORT:
+            raise ValueError("exporter label or length out of range")
         prk_exporter = key_schedule.prk_exporter(session.crypto, session.prk_out)
         out = key_schedule.kdf(session.crypto, prk_exporter, label, context, length)
         wipe(prk_exporter)
@@ -183,7 +191,10 @@ class Completed(State):
         )
 
     def key_update(self, context):
-        """Replace PRK_out (RFC 9528 Appendix H): exported keys change, message_4 is no longer possible."""
+        """Replace PRK_out (RFC 9528 Appendix H): exported keys change, message_4 is no longer possible.
+
+        Both sides give the same ``context``, which should be fresh.
+        """
         session = self._look()
         prk_out = key_schedule.key_update(session.crypto, session.prk_out, context)
         wipe(session.prk_out)

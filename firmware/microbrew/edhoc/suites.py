@@ -1,8 +1,7 @@
 """EDHOC cipher suites 0 to 3 and their negotiation (RFC 9528 sections 3.6 and 6.3).
 
 All four use AES-CCM-16-x-128 and SHA-256 and hand OSCORE the 8-byte-tag algorithm 10, so only the tag
-length and the curves differ. Left out: suites 4 and up. Suites 0 and 1 are described, but the roles refuse
-them until the crypto facade has X25519 and Ed25519.
+length and the curves differ: X25519 and Ed25519 in 0 and 1, P-256 in 2 and 3. Left out: suites 4 and up.
 """
 
 from microbrew.crypto import ED25519, P256, X25519
@@ -15,7 +14,7 @@ G_LEN = 32
 SIGNATURE_LEN = 64
 
 MAX_SUITES = 8
-IMPLEMENTED = (2, 3)
+IMPLEMENTED = (0, 1, 2, 3)
 
 
 class Suite:

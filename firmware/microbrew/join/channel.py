@@ -1,16 +1,15 @@
 """One request at a time to one peer: block-wise transfer inside, OSCORE where a context is given, CoAP outside.
 
-The order is that of RFC 8613 section 4.1.3.4: inner blocks, each protected on its own.
+The order is that of RFC 8613 section 4.1.3.4: inner blocks, each protected on its own. EDHOC's message_3 may ride in
+front of a protected request (RFC 9668). What goes wrong becomes a JoinError in words for an installer.
 """
 
 from microbrew.coap import numbers
 from microbrew.coap.blockwise import Transfer
 from microbrew.coap.exchange import RESPONSE
-from microbrew.errors import CoapError, DecodeError, OscoreError
+from microbrew.edhoc import combined, messages
+from microbrew.errors import CoapError, DecodeError, JoinError, OscoreError
 from microbrew.oscore import protect
-
-FAILED = "failed"
-
 
 class Channel:
     """Sends requests over ``endpoint`` to ``peer``; ``context`` is an OSCORE context or None.
@@ -29,11 +28,14 @@ class Channel:
         self._binding = None
         self._done = None
 
-    def request(self, message, now, done):
-        """Send ``message``; later ``done(response, reason, now)`` with a Message or, failing that, None and why."""
+    def request(self, message, now, done, message_3=b""):
+        """Send ``message``; later ``done(response, failure, now)`` with a Message or, failing that, None and a JoinError.
+
+        ``message_3``, if given, goes in front of the protected request, which must then fit one message.
+        """
         self._transfer = Transfer(message, self._config.block_szx, self._config.body_max)
         self._done = done
-        self._send(now)
+        self._send(now, message_3)
 
     def close(self):
         """Give up what is outstanding and forget the keys."""
@@ -44,24 +46,26 @@ class Channel:
             self.context.wipe()
             self.context = None
 
-    def _send(self, now):
+    def _send(self, now, message_3=b""):
         message = self._transfer.next()
         if self.context is not None:
             message, self._binding = protect.protect_request(self.context, message)
+            if message_3:
+                message = combined.combine(message_3, message)
         self._endpoint.request(self._peer, message, now, self._on_event)
 
     def _on_event(self, event, response, now):
         if self._done is None:
             return True
         if event != RESPONSE:
-            self._finish(None, "no answer", now)
+            self._finish(None, JoinError("unreachable", "no answer"), now)
             return True
         try:
             if self.context is not None:
                 if response.option(numbers.OSCORE) is None:
                     if self._strict:
                         return False
-                    self._finish(None, "unprotected answer " + describe(response), now)
+                    self._finish(None, refusal(response), now)
                     return True
                 response = protect.unprotect_response(self.context, response, self._binding)
             finished = self._transfer.feed(response)
@@ -69,7 +73,7 @@ class Channel:
             # A forged answer must not end the exchange: the genuine one may still come.
             return False
         except (CoapError, DecodeError) as error:
-            self._finish(None, str(error), now)
+            self._finish(None, JoinError("protocol", str(error)), now)
             return True
         if finished:
             self._finish(self._transfer.response, None, now)
@@ -77,11 +81,23 @@ class Channel:
             self._send(now)
         return True
 
-    def _finish(self, response, reason, now):
+    def _finish(self, response, failure, now):
         done = self._done
         self._done = None
         self._transfer = None
-        done(response, reason, now)
+        done(response, failure, now)
+
+
+def refusal(response):
+    """JoinError for an answer that is not the wanted one; class 5 says that it may be another time."""
+    if response.uint(numbers.CONTENT_FORMAT) == numbers.EDHOC_CBOR_SEQ:
+        error = messages.parse_error(response.payload)
+        text = error.info if isinstance(error.info, str) else "EDHOC error %d" % error.code
+    else:
+        text = describe(response)
+    if response.code >> 5 == 5:
+        return JoinError("unavailable", "the registrar cannot serve now: " + text)
+    return JoinError("refused", "the registrar refused: " + text)
 
 
 def describe(response):

@@ -121,15 +121,15 @@ class Member:
         request.add(numbers.URI_QUERY, "rt=" + discovery.REGISTRAR)
         self._channel.request(request, now, self._registered)
 
-    def _registered(self, answer, reason, now):
+    def _registered(self, answer, failure, now):
         port = None
         if answer is not None and answer.code == numbers.CONTENT:
             try:
                 port = discovery.port_of(answer.payload, discovery.REGISTRAR)
             except DecodeError as error:
-                reason = str(error)
+                failure = error
         if port is None:
-            self.parts.log("registration", "failed: %s" % (reason or "the JRC did not say where to send"))
+            self.parts.log("registration", "failed: %s" % (failure or "the JRC did not say where to send"))
             self._register_at = now + _RETRY_MS
             return
         self._register_at = now + self.parts.config.registration_ms
@@ -194,14 +194,23 @@ class Member:
         except OscoreError as error:
             self.parts.log("oscore", str(error))
             return protect.refusal(error)
+        except StoreError as error:
+            self.parts.log("oscore", "no challenge: %s" % error)
+            return None
         finally:
             window.persist = persist
         answer = self._on_jrc_request(inner, now)
+        stored = True
         try:
             persist(window.lower_edge, window.bitmap)
         except StoreError as error:
             self.parts.log("update", "replay window not stored: %s" % error)
-        return protect.protect_response(self._context, answer, binding)
+            stored = False
+        try:
+            # After a restart a request that is not remembered comes again: its nonce is not for two answers.
+            return protect.protect_response(self._context, answer, binding, not stored)
+        except StoreError:
+            return None
 
     def _on_jrc_request(self, request, now):
         try:

@@ -3,9 +3,10 @@
 Zero-touch join (draft-ietf-6tisch-dtsecurity-zerotouch-join) as profiled in docs/profile.md, and one-touch join
 (RFC 9031) for a device that already shares a key with the JRC, from the factory or from an earlier enrolment.
 
-    WAIT_EB --SCANNED--> WAIT_PROXY --PROXY--> WAIT_MESSAGE_2 --ANSWER--> WAIT_MESSAGE_3_ACK
-                             |                                                  | ANSWER
-                             | PROXY_AND_KEY (one-touch)                        v
+    WAIT_EB --SCANNED--> WAIT_PROXY --PROXY--> WAIT_MESSAGE_2 --SEQUENTIAL--> WAIT_MESSAGE_3_ACK
+                             |                           |                      | ANSWER
+                             | PROXY_AND_KEY (one-touch) +-----COMBINED-----+   |
+                             |                                              v   v
                              |                          VOUCHER_BAD       WAIT_VOUCHER <--ANSWER / TIMER (asked to wait)
                              |                 WAIT_REPORT_ACK <------------    | VOUCHER_GOOD
                              |                                                  v
@@ -29,7 +30,7 @@ from microbrew.edhoc.initiator import Start
 from microbrew.errors import CryptoError, DecodeError, EdhocError, JoinError, StoreError, VoucherError
 from microbrew.ip import addr
 from microbrew.join import cojp
-from microbrew.join.channel import Channel, describe
+from microbrew.join.channel import Channel, describe, refusal
 from microbrew.join.context import cojp_context
 from microbrew.join.membership import joined
 from microbrew.join.voucher import NONCE_LEN, verify_voucher, voucher_request
@@ -51,6 +52,8 @@ SCANNED = "scanned"
 PROXY = "proxy"
 PROXY_AND_KEY = "proxy-and-key"
 ANSWER = "answer"
+COMBINED = "combined"
+SEQUENTIAL = "sequential"
 TIMER = "timer"
 VOUCHER_GOOD = "voucher-good"
 VOUCHER_BAD = "voucher-bad"
@@ -82,6 +85,8 @@ _SUITE = const(2)
 _PSK_LABEL = const(32768)
 _PSK_LEN = const(16)
 _COAP_PORT = const(5683)
+# message_3 and a voucher request of these sizes make a datagram that fits 1024 bytes with all that is around them.
+_COMBINED_MAX = const(900)
 _MAX_JOIN_ATTEMPTS = const(4)
 # After so many failures of the kept key the device proves its identity anew.
 _MAX_KEY_FAILURES = const(3)
@@ -127,7 +132,9 @@ class Pledge:
     def poll(self, now):
         """Do what is due; the next deadline or None. Exchanges have their deadlines in the endpoint."""
         if self.state == WAIT_EB and self._deadline is None and self.listener.candidates:
-            self._deadline = now + self.config.scan_ms
+            # All who heard that first beacon would otherwise begin to speak in the same millisecond.
+            scan = self.config.scan_ms
+            self._deadline = now + scan + scan * self.crypto.random(1)[0] // 1024
         if self._deadline is not None and now >= self._deadline:
             self._deadline = None
             self._dispatch(SCANNED if self.state == WAIT_EB else TIMER, None, now)
@@ -168,9 +175,9 @@ class Pledge:
         if follow is not None:
             self._dispatch(follow[0], follow[1], now)
 
-    def _answered(self, response, reason, now):
+    def _answered(self, response, failure, now):
         if response is None:
-            self._dispatch(FAILED, JoinError("unreachable", reason), now)
+            self._dispatch(FAILED, failure, now)
         else:
             self._dispatch(ANSWER, response, now)
 
@@ -206,47 +213,66 @@ class Pledge:
         self._channel = Channel(self.endpoint, self._peer, self.config)
         self._post_edhoc(b"\xf5" + message_1, now)
 
-    def _send_message_3(self, response, now):
-        self._expect_edhoc(response)
+    def _verify_message_2(self, response, now):
+        _expect_changed(response)
         received = self._edhoc.receive(response.payload)
         self._edhoc = None
         # Provisional: any registrar may show any key here; the voucher decides (RFC 8995 section 5.1).
         c_r = messages.encode_identifier(received.c_r)
         try:
             peer = credentials.peer_kccs(received.id_cred_r)
-            message_3, self._done = received.verify(peer).message_3()
+            self._message_3, self._done = received.verify(peer).message_3()
         except EdhocError as error:
             # Sent once: the failure that follows takes the exchange back.
             self._post_edhoc(c_r + messages.error_message(error.code, error.info), now, True)
             raise
         self._registrar_public = peer.public
-        self._post_edhoc(c_r + message_3, now)
+        self._make_voucher_request()
+        return (COMBINED if len(self._message_3) + len(self._request) <= _COMBINED_MAX else SEQUENTIAL), None
 
-    def _send_voucher_request(self, response, now):
-        self._expect_edhoc(response)
+    def _make_voucher_request(self):
         done = self._done
         secret, salt = done.oscore()
         self._context = Context(self.crypto, secret, salt, done.c_r, done.c_i)
         self._psk = done.exporter(_PSK_LABEL, self.identity.eui64, _PSK_LEN)
-        done.wipe()
-        self._done = None
         self._nonce = self.crypto.random(NONCE_LEN)
         self._request = voucher_request(
             self.crypto, self.identity.private, self.identity.serial, self._nonce, self._registrar_public
         )
-        self._channel = Channel(self.endpoint, self._peer, self.config, self._context)
+
+    def _send_combined(self, _detail, now):
+        """message_3 and the voucher request in one datagram (RFC 9668)."""
+        self._open_onboarding()
+        self.riding = len(self._message_3)
+        self._channel.request(self._voucher_message(), now, self._answered, self._message_3)
+        self._message_3 = None
+
+    def _send_message_3(self, _detail, now):
+        self._post_edhoc(messages.encode_identifier(self._done.c_r) + self._message_3, now)
+        self._message_3 = None
+
+    def _send_voucher_request(self, response, now):
+        _expect_changed(response)
+        self._open_onboarding()
         self._repeat_voucher_request(None, now)
+
+    def _open_onboarding(self):
+        self._done.wipe()
+        self._done = None
+        self._channel = Channel(self.endpoint, self._peer, self.config, self._context)
 
     def _repeat_voucher_request(self, _detail, now):
         # The identical request, same nonce: a registrar that asked to wait is still working on it.
-        request = _message(numbers.POST, _VOUCHER_PATH, self._request, numbers.VOUCHER_COSE)
-        self._channel.request(request, now, self._answered)
+        self._channel.request(self._voucher_message(), now, self._answered)
+
+    def _voucher_message(self):
+        return _message(numbers.POST, _VOUCHER_PATH, self._request, numbers.VOUCHER_COSE)
 
     def _check_voucher(self, response, now):
+        self.riding = 0
         if response.code == numbers.SERVICE_UNAVAILABLE:
             return self._wait_for_voucher(response, now)
-        if response.code != numbers.CHANGED:
-            raise _refusal(response)
+        _expect_changed(response)
         try:
             voucher = verify_voucher(
                 self.crypto,
@@ -290,13 +316,11 @@ class Pledge:
         self._channel.request(_message(numbers.POST, _JOIN_PATH, request), now, self._answered)
 
     def _after_status(self, response, now):
-        if response.code != numbers.CHANGED:
-            raise _refusal(response)
+        _expect_changed(response)
         self._send_join_request(None, now)
 
     def _configure(self, response, now):
-        if response.code != numbers.CHANGED:
-            raise _refusal(response)
+        _expect_changed(response)
         config = cojp.parse_configuration(response.payload)
         if not config.keys:
             self._join_attempts += 1
@@ -370,13 +394,6 @@ class Pledge:
         message = _message(numbers.POST, _EDHOC_PATH, payload, numbers.CID_EDHOC_CBOR_SEQ)
         self._channel.request(message, now, _ignore if last else self._answered)
 
-    def _expect_edhoc(self, response):
-        if response.code == numbers.CHANGED:
-            return
-        if response.uint(numbers.CONTENT_FORMAT, -1) == numbers.EDHOC_CBOR_SEQ:
-            raise messages.parse_error(response.payload)
-        raise _refusal(response)
-
     def _edhoc_failure(self, error):
         text = error.info if isinstance(error.info, str) else "EDHOC error %d" % error.code
         if error.received:
@@ -417,6 +434,9 @@ class Pledge:
         self._psk = None
         self._nonce = None
         self._request = None
+        self._message_3 = None
+        # Bytes of message_3 in the request that is out.
+        self.riding = 0
         self._waits = 0
         self._join_attempts = 0
         self._unsupported = None
@@ -429,7 +449,9 @@ TRANSITIONS = {
     (WAIT_PROXY, ANSWER): (Pledge._found_proxy, None),
     (WAIT_PROXY, PROXY): (Pledge._send_message_1, WAIT_MESSAGE_2),
     (WAIT_PROXY, PROXY_AND_KEY): (Pledge._send_join_request, WAIT_JOIN_RESPONSE),
-    (WAIT_MESSAGE_2, ANSWER): (Pledge._send_message_3, WAIT_MESSAGE_3_ACK),
+    (WAIT_MESSAGE_2, ANSWER): (Pledge._verify_message_2, None),
+    (WAIT_MESSAGE_2, COMBINED): (Pledge._send_combined, WAIT_VOUCHER),
+    (WAIT_MESSAGE_2, SEQUENTIAL): (Pledge._send_message_3, WAIT_MESSAGE_3_ACK),
     (WAIT_MESSAGE_3_ACK, ANSWER): (Pledge._send_voucher_request, WAIT_VOUCHER),
     (WAIT_VOUCHER, ANSWER): (Pledge._check_voucher, None),
     (WAIT_VOUCHER, TIMER): (Pledge._repeat_voucher_request, None),
@@ -454,11 +476,9 @@ def _message(code, path, payload=b"", content_format=None):
     return message
 
 
-def _refusal(response):
-    """JoinError for an answer that is not the wanted one; class 5 says that it may be another time."""
-    if response.code >> 5 == 5:
-        return JoinError("unavailable", "the registrar cannot serve now: " + describe(response))
-    return JoinError("refused", "the registrar refused: " + describe(response))
+def _expect_changed(response):
+    if response.code != numbers.CHANGED:
+        raise refusal(response)
 
 
 def _ignore(_response, _reason, _now):

@@ -15,13 +15,16 @@ class Window:
     """Numbers below ``lower_edge`` are refused; bit i of ``bitmap`` tells that ``lower_edge + i`` was used.
 
     ``persist(lower_edge, bitmap)`` is called on every change, before the message it is about is acted upon.
+    ``in_order``, False at first, makes every number that comes after a higher one a replay: for requests of which
+    an old one, withheld by somebody, would undo a newer one.
     """
 
-    __slots__ = ("bitmap", "is_lost", "lower_edge", "persist")
+    __slots__ = ("bitmap", "in_order", "is_lost", "lower_edge", "persist")
 
     def __init__(self, lower_edge, bitmap, is_lost, persist):
         self.lower_edge = lower_edge
         self.bitmap = bitmap
+        self.in_order = False
         self.is_lost = is_lost
         self.persist = persist
 
@@ -53,6 +56,9 @@ class Window:
         """Remember ``number`` as used. Raises StateError where ``check`` refuses it."""
         if not self.check(number):
             raise StateError("replayed number marked")
+        if self.in_order:
+            self._begin(number)
+            return
         index = number - self.lower_edge
         if index >= _SIZE:
             shift = index - (_SIZE - 1)
@@ -68,9 +74,12 @@ class Window:
         """A lost window goes on at ``number``, which an Echo has proven fresh; it becomes the lower edge."""
         if not self.is_lost:
             raise StateError("replay window is not lost")
+        self.is_lost = False
+        self._begin(number)
+
+    def _begin(self, number):
         self.lower_edge = number
         self.bitmap = 1
-        self.is_lost = False
         self._changed()
 
     def _changed(self):

@@ -91,10 +91,10 @@ class JoinJrc:
             request.add(numbers.URI_PATH, segment)
         self._channel.request(request, now, self._on_join_response)
 
-    def _on_join_response(self, answer: Message | None, reason: str | None, now: int) -> None:
+    def _on_join_response(self, answer: Message | None, failure: Exception | None, now: int) -> None:
         try:
             if answer is None or answer.code != numbers.CHANGED:
-                raise DecodeError(reason if answer is None else "refused: " + describe(answer))
+                raise DecodeError(str(failure) if answer is None else "refused: " + describe(answer))
             config = cojp.parse_configuration(answer.payload)
             if not config.keys:
                 raise DecodeError("no usable link-layer key")
@@ -114,9 +114,9 @@ class JoinJrc:
         request.add(numbers.URI_QUERY, "rt=" + discovery.REGISTRAR)
         self._channel.request(request, now, self._on_registration)
 
-    def _on_registration(self, answer: Message | None, reason: str | None, now: int) -> None:
+    def _on_registration(self, answer: Message | None, failure: Exception | None, now: int) -> None:
         if answer is None or answer.code != numbers.CONTENT:
-            self._on_event("registration failed: " + str(reason if answer is None else describe(answer)))
+            self._on_event("registration failed: " + str(failure if answer is None else describe(answer)))
             self._next_at = now + _RETRY_MS
         else:
             self._next_at = now + self._config.registration_ms

@@ -18,7 +18,7 @@ from microbrew_host.demo.scenario import Scenario, free_ports
 
 _MARKER = ".microbrew-demo"
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -42,7 +42,7 @@ def run(
     scenario.prepare()
     demo = Demo(scenario, loss, seed, heap)
     seconds = asyncio.run(_run(demo, timeout, console))
-    console.print(display.summary(demo.devices))
+    console.print(display.summary(demo.devices, heap))
     report = directory / "report.json"
     report.write_text(json.dumps(demo.report(seconds), indent=1) + "\n")
     console.print(f"{report}, {directory / 'air.pcap'}; logs in {directory / 'log'}")

@@ -9,13 +9,13 @@ PHASES = ("discovery", "edhoc", "voucher", "cojp")
 
 @dataclass
 class Message:
-    """One datagram of the join, as the pledge saw it: ``ms`` since the device's start."""
+    """One datagram of the join, as the pledge saw it: ``ms`` since the device's start, ``shares`` bytes by part."""
 
     ms: int
     direction: str
     name: str
     size: int
-    phase: str
+    shares: dict[str, int]
 
 
 @dataclass
@@ -52,8 +52,9 @@ class Device:
         self.state = text
 
     def _on_msg(self, ms: int, text: str) -> None:
-        direction, phase, size, name = text.split(" ", 3)
-        self.timeline.append(Message(ms, direction, name, int(size), phase))
+        direction, parts, name = text.split(" ", 2)
+        shares = {part: int(size) for part, _, size in (item.partition("=") for item in parts.split(","))}
+        self.timeline.append(Message(ms, direction, name, sum(shares.values()), shares))
 
     def _on_proxy(self, _ms: int, text: str) -> None:
         self.via = text.split(" ", 1)[0]
@@ -88,7 +89,8 @@ class Device:
         """UDP payload bytes of both directions, by part of the join."""
         totals = dict.fromkeys(PHASES, 0)
         for message in self.timeline:
-            totals[message.phase] = totals.get(message.phase, 0) + message.size
+            for part, size in message.shares.items():
+                totals[part] = totals.get(part, 0) + size
         return totals
 
     def bytes_of(self, direction: str) -> int:

@@ -39,16 +39,17 @@ def timeline(device: Device) -> RenderableType:
     table.add_column("part")
     for message in device.timeline:
         arrow = "→" if message.direction == "up" else "←"
-        table.add_row(str(message.ms), arrow, message.name, str(message.size), message.phase)
+        table.add_row(str(message.ms), arrow, message.name, str(message.size), ", ".join(message.shares))
     return table
 
 
-def summary(devices: list[Device]) -> RenderableType:
-    """The final table."""
-    table = Table(title="Result (UDP payload bytes on the pledge's side of the proxy)", title_justify="left")
+def summary(devices: list[Device], heap: str) -> RenderableType:
+    """The final table. ``heap`` is the size that each device was given."""
+    title = f"Result (UDP payload bytes on the pledge's side of the proxy; peak of a heap of {heap})"
+    table = Table(title=title, title_justify="left")
     for column in ("device", "outcome", "reason", "via", "short"):
         table.add_column(column)
-    for column in ("datagrams", "up", "down", *PHASES, "heap peak"):
+    for column in ("datagrams", "up", "down", *PHASES, "heap code", "heap data"):
         table.add_column(column, justify="right")
     for device in devices:
         phases = device.bytes_by_phase()
@@ -62,6 +63,7 @@ def summary(devices: list[Device]) -> RenderableType:
             str(device.bytes_of("up")),
             str(device.bytes_of("down")),
             *(str(phases[phase]) for phase in PHASES),
-            f"{device.heap_peak / 1024:.0f} kB",
+            f"{device.heap_code / 1024:.0f} kB",
+            f"{(device.heap_peak - device.heap_code) / 1024:.0f} kB",
         )
     return Group(*(timeline(device) for device in devices), table)

@@ -12,8 +12,8 @@ from typing import Annotated
 import aiocoap
 import typer
 
-from microbrew import cbor, crypto
-from microbrew.cose.key import cose_key
+from microbrew import crypto
+from microbrew.cose.key import encode_ccs
 from microbrew.crypto import ED25519, P256, X25519, Crypto
 from microbrew.edhoc.authentication import initiator_signs, responder_signs
 from microbrew.edhoc.suites import IMPLEMENTED
@@ -222,14 +222,7 @@ def _new_ccs(backend: Crypto, curve: int, subject: str, kid: bytes, secret: byte
                 raise
             secret = None
     public = bytes(credentials.load_private(backend, curve, secret).public)
-    if curve == P256:
-        confirmation = cose_key(public, kid or None)
-    else:
-        confirmation = {1: 1, -1: curve, -2: public} | ({2: kid} if kid else {})
-    claims: dict[int, object] = {8: {1: confirmation}}
-    if subject:
-        claims[2] = subject
-    return secret, cbor.encode(claims)
+    return secret, encode_ccs(public, subject or None, kid or None, curve)
 
 
 def _peer(text: str) -> tuple[bytes | None, Credential]:

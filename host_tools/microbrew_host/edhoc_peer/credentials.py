@@ -26,7 +26,7 @@ from microbrew import cbor
 from microbrew.cose import key as cose_key
 from microbrew.crypto import ED25519, P256, X25519, Crypto, PrivateKey
 from microbrew.edhoc.credentials import KCCS, KID, X5CHAIN, X5T, Own
-from microbrew.errors import CryptoError, DecodeError
+from microbrew.errors import CryptoError
 from microbrew_host.decode import source
 
 CURVES = {P256: "P-256", X25519: "X25519", ED25519: "Ed25519"}
@@ -125,20 +125,8 @@ def parse_credential(data: bytes) -> Credential:
 
 def of_ccs(raw: bytes) -> Credential:
     """A CWT Claims Set as it is encoded. Raises DecodeError."""
-    value = cbor.decode(raw)
-    try:
-        key = value[8][1]
-        kind, curve, x, kid = key.get(1), key.get(-1), key.get(-2), key.get(2)
-    except (AttributeError, KeyError, TypeError, IndexError):
-        raise DecodeError("CCS: no cnf with a COSE_Key") from None
-    if kind != _OKP:
-        ccs = cose_key.decode_ccs(raw, None, True)
-        return Credential(raw, ccs.public, P256, ccs.kid)
-    if curve not in (X25519, ED25519) or not isinstance(x, bytes) or len(x) != 32 or -4 in key:
-        raise DecodeError("COSE_Key: not a public key of X25519 or Ed25519")
-    if kid is not None and not isinstance(kid, bytes):
-        raise DecodeError("COSE_Key: kid must be a byte string")
-    return Credential(raw, x, curve, kid)
+    ccs = cose_key.decode_ccs(raw, None, True, cose_key.ALL_CURVES)
+    return Credential(raw, ccs.public, ccs.curve, ccs.kid)
 
 
 def of_der(ders: Sequence[bytes]) -> Credential:

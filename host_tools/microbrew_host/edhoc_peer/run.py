@@ -18,15 +18,15 @@ from microbrew.edhoc.suites import G_LEN, IMPLEMENTED, describe, offer
 from microbrew.errors import CryptoError, DecodeError, EdhocError, MicrobrewError, StateError
 from microbrew_host.edhoc_peer.credentials import load_private
 from microbrew_host.edhoc_peer.report import Report
-from microbrew_host.edhoc_peer.tracing import TracingCrypto, Value
-from microbrew_host.edhoc_peer.trust import Trust
+from microbrew_host.edhoc_peer.tracing import TracingCrypto
+from microbrew_host.edhoc_peer.trust import Found, Trust
 
 
 class RunFailed(MicrobrewError):
     """A run that ended early; ``error`` is the EdhocError behind it, which tells whether the peer sent it."""
 
-    def __init__(self, step: str, error: EdhocError) -> None:
-        super().__init__(f"{step}: {_reason(error)}")
+    def __init__(self, step: str, error: EdhocError, reason: str = "") -> None:
+        super().__init__(f"{step}: {reason or _reason(error)}")
         self.error = error
 
 
@@ -101,6 +101,7 @@ class _Run:
         self._report = report
         self._crypto = TracingCrypto(settings.crypto, report.value, self.initiator)
         self._state: Any = None
+        self._found: list[Found] = []
         self._peer = ""
         self.c_i: bytes | None = None
         self.c_r: bytes | None = None
@@ -130,19 +131,25 @@ class _Run:
         return self._settings.ead.get(number, b"")
 
     def _find(self, id_cred: bytes, suite: int, signs: bool) -> Any:
-        found = self._settings.trust.find(bytes(id_cred), curve_of(suite, signs), signs)
-        self._peer = found.title
-        self._report.note(f"peer: {found.title}")
-        return found.peer
+        self._found = self._settings.trust.find(bytes(id_cred), curve_of(suite, signs), signs)
+        for found in self._found:
+            self._report.note(f"peer: {found.title}")
+        return [found.peer for found in self._found]
+
+    def _authenticated(self, peer: Any, role: str) -> None:
+        (self._peer,) = (found.title for found in self._found if found.peer is peer)
+        self._report.note(f"{role} authenticated: {self._peer}")
 
     def _plaintext_2(self, message_2: bytes) -> None:
         # Decrypted without a call to the crypto object, so it is not told of.
         keystream = self._crypto.known("KEYSTREAM_2")
         if keystream is not None:
-            ciphertext = messages.parse_bstr(message_2)[G_LEN:]
+            content = messages.parse_bstr(message_2)
+            self._crypto.tell("G_Y", content[:G_LEN])
+            ciphertext = content[G_LEN:]
             pairs = zip(ciphertext, keystream, strict=True)
-            self._report.value(Value("CIPHERTEXT_2", ciphertext))
-            self._report.value(Value("PLAINTEXT_2", bytes(a ^ b for a, b in pairs)))
+            self._crypto.tell("CIPHERTEXT_2", ciphertext)
+            self._crypto.tell("PLAINTEXT_2", bytes(a ^ b for a, b in pairs))
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:
@@ -150,7 +157,18 @@ class _Run:
             yield
         except EdhocError as error:
             self.wipe()
-            raise RunFailed(name, error) from error
+            raise RunFailed(name, error, self._diagnosis(name, error)) from error
+
+    def _diagnosis(self, step: str, error: EdhocError) -> str:
+        """Which proof did not hold, where that is the reason: the firmware tells no more than that one did not."""
+        if error.received or error.info != "authentication failed":
+            return ""
+        number = step[-1]
+        if self._crypto.refused:
+            return f"{error.info}: {self._crypto.refused}"
+        if self._crypto.known("MAC_" + number) is not None:
+            return f"{error.info}: MAC_{number} is not what the peer sent as Signature_or_MAC_{number}"
+        return ""
 
     def outcome(self) -> Outcome:
         """What came of a completed run; its secrets are given out here for the last time."""
@@ -202,7 +220,7 @@ class InitiatorRun(_Run):
             self._report.ead(2, received.ead_2)
             signs = responder_signs(self._settings.method)
             verified = received.verify(self._find(received.id_cred_r, self.suites_i[-1], signs))
-            self._report.note("Responder authenticated")
+            self._authenticated(verified.peer, "Responder")
             message_3, self._state = verified.message_3(self._ead(3))
         self._report.message("message_3", message_3, sent=True)
         return bytes(message_3)
@@ -230,6 +248,7 @@ class ResponderRun(_Run):
         with self._step("message_1"):
             fields = self._parse(message_1)
             self.c_i = fields.c_i
+            self._crypto.tell("G_X", fields.g_x)
             suite = fields.suites_i[-1]
             start = responder.Start(
                 self._crypto,
@@ -258,7 +277,7 @@ class ResponderRun(_Run):
             self._report.ead(3, received.ead_3)
             signs = initiator_signs(self._settings.method)
             self._state = received.verify(self._find(received.id_cred_i, self._suite, signs))
-            self._report.note("Initiator authenticated")
+            self._authenticated(self._state.peer, "Initiator")
             if not self._settings.message_4:
                 return b""
             message_4 = self._state.message_4(self._ead(4))

@@ -57,8 +57,11 @@ class TracingCrypto(Crypto):
         self._initiator = initiator
         self._known: dict[str, bytes] = {}
         self._hashed = 0
+        # What did not verify, for a person.
+        self.refused = ""
 
-    def _tell(self, name: str, data: Any, secret: bool = False, note: str = "") -> None:
+    def tell(self, name: str, data: Any, secret: bool = False, note: str = "") -> None:
+        """Tell of a value, unless it was told of before."""
         data = bytes(data)
         if self._known.get(name) != data:
             self._known[name] = data
@@ -84,8 +87,8 @@ class TracingCrypto(Crypto):
 
     def ephemeral(self, private: PrivateKey, secret: bytes) -> None:
         """Tell of our ephemeral key pair, which was made elsewhere."""
-        self._tell("X" if self._initiator else "Y", secret, True, "our ephemeral private key")
-        self._tell("G_X" if self._initiator else "G_Y", private.public[:32], False, "our ephemeral public key")
+        self.tell("X" if self._initiator else "Y", secret, True, "our ephemeral private key")
+        self.tell("G_X" if self._initiator else "G_Y", private.public[:32], False, "our ephemeral public key")
 
     def load_private(self, curve: int, secret: bytes) -> PrivateKey:
         return self._inner.load_private(curve, secret)
@@ -101,8 +104,8 @@ class TracingCrypto(Crypto):
         if self._hashed < len(_HASHES):
             name = _HASHES[self._hashed]
             if self._hashed:
-                self._tell("input_" + name, data, False, _INPUTS[self._hashed])
-            self._tell(name, digest)
+                self.tell("input_" + name, data, False, _INPUTS[self._hashed])
+            self.tell(name, digest)
             self._hashed += 1
         return digest
 
@@ -117,8 +120,8 @@ class TracingCrypto(Crypto):
             self._known.get("SALT_4e3m"): ("G_IY", "PRK_4e3m"),
         }.get(bytes(salt))
         if names is not None:
-            self._tell(names[0], ikm, True, "ECDH shared secret")
-            self._tell(names[1], prk, True)
+            self.tell(names[0], ikm, True, "ECDH shared secret")
+            self.tell(names[1], prk, True)
         return prk
 
     def hkdf_expand(self, prk: bytes, info: bytes, length: int) -> bytes:
@@ -127,36 +130,40 @@ class TracingCrypto(Crypto):
         label, context = reader.item(), reader.item()
         if bytes(prk) == self._known.get("PRK_exporter"):
             note = f"EDHOC_Exporter( {label}, h'{context.hex()}', {length} )"
-            self._tell(_EXPORTED.get(label, f"exporter {label}"), out, True, note)
+            self.tell(_EXPORTED.get(label, f"exporter {label}"), out, True, note)
         elif label in _EXPANDED:
             self._name_prk(label, prk)
             name, secret = _EXPANDED[label]
             if name.startswith("MAC_"):
-                self._tell("context_" + name[-1], context)
-            self._tell(name, out, secret, f"info label {label}")
+                self.tell("context_" + name[-1], context)
+            self.tell(name, out, secret, f"info label {label}")
         return out
 
     def _name_prk(self, label: int, prk: bytes) -> None:
         # A side that signs adds nothing to the key schedule: the PRK goes on under the next name.
         if label == 2 and "PRK_3e2m" not in self._known:
-            self._tell("PRK_3e2m", prk, True, "PRK_2e, as the Responder signs")
+            self.tell("PRK_3e2m", prk, True, "PRK_2e, as the Responder signs")
         if label == 6 and "PRK_4e3m" not in self._known:
-            self._tell("PRK_4e3m", prk, True, "PRK_3e2m, as the Initiator signs")
+            self.tell("PRK_4e3m", prk, True, "PRK_3e2m, as the Initiator signs")
 
     def ccm_seal(self, key: bytes, nonce: bytes, aad: bytes, plaintext: bytes, tag_len: int) -> bytes:
         number = self._number_of(key)
-        self._tell("A_" + number, aad)
-        self._tell("PLAINTEXT_" + number, plaintext)
+        self.tell("A_" + number, aad)
+        self.tell("PLAINTEXT_" + number, plaintext)
         sealed = self._inner.ccm_seal(key, nonce, aad, plaintext, tag_len)
-        self._tell("CIPHERTEXT_" + number, sealed)
+        self.tell("CIPHERTEXT_" + number, sealed)
         return sealed
 
     def ccm_open(self, key: bytes, nonce: bytes, aad: bytes, ciphertext: bytes, tag_len: int) -> bytes:
         number = self._number_of(key)
-        self._tell("A_" + number, aad)
-        self._tell("CIPHERTEXT_" + number, ciphertext)
-        opened = self._inner.ccm_open(key, nonce, aad, ciphertext, tag_len)
-        self._tell("PLAINTEXT_" + number, opened)
+        self.tell("A_" + number, aad)
+        self.tell("CIPHERTEXT_" + number, ciphertext)
+        try:
+            opened = self._inner.ccm_open(key, nonce, aad, ciphertext, tag_len)
+        except CryptoError as error:
+            self.refused = f"CIPHERTEXT_{number}: {error}"
+            raise
+        self.tell("PLAINTEXT_" + number, opened)
         return opened
 
     def _number_of(self, key: bytes) -> str:
@@ -164,12 +171,16 @@ class TracingCrypto(Crypto):
 
     def sign(self, private: PrivateKey, message: bytes) -> bytes:
         number = "3" if self._initiator else "2"
-        self._tell("M_" + number, message, False, "what is signed")
+        self.tell("M_" + number, message, False, "what is signed")
         signature = self._inner.sign(private, message)
-        self._tell("Signature_or_MAC_" + number, signature)
+        self.tell("Signature_or_MAC_" + number, signature)
         return signature
 
     def verify(self, curve: int, public: bytes, message: bytes, signature: bytes) -> None:
         number = "2" if self._initiator else "3"
-        self._tell("M_" + number, message, False, "what must be signed")
-        self._inner.verify(curve, public, message, signature)
+        self.tell("M_" + number, message, False, "what must be signed")
+        try:
+            self._inner.verify(curve, public, message, signature)
+        except CryptoError as error:
+            self.refused = f"Signature_or_MAC_{number}: {error}"
+            raise

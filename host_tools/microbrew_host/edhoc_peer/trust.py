@@ -18,6 +18,9 @@ from microbrew.edhoc.credentials import KCCS, KID, X5CHAIN, Peer, certificates, 
 from microbrew.errors import CryptoError, DecodeError, EdhocError
 from microbrew_host.edhoc_peer.credentials import X5T_HASHES, Credential, of_ccs, of_der, thumbprint
 
+# As many as the firmware tries.
+_MAX_SHARING = 4
+
 
 @dataclass(frozen=True)
 class Found:
@@ -44,8 +47,8 @@ class Trust:
         self._anybody = anybody
         self._clock = clock
 
-    def find(self, id_cred: bytes, curve: int, signs: bool) -> Found:
-        """The credential behind an encoded ID_CRED_x, which must have a key of ``curve``.
+    def find(self, id_cred: bytes, curve: int, signs: bool) -> list[Found]:
+        """The credentials behind an encoded ID_CRED_x with a key of ``curve``: several if they share a kid.
 
         ``signs`` tells what the key is for. Raises EdhocError, with code 3 for a reference to nothing that is listed.
         """
@@ -56,18 +59,19 @@ class Trust:
         if not isinstance(header, dict) or len(header) != 1:
             raise EdhocError(1, "unsupported credential type")
         if KCCS in header:
-            credential, how = self._by_value(_readable(lambda: of_ccs(bytes(id_cred[2:])))), "by value"
+            hits, how = [self._by_value(_readable(lambda: of_ccs(bytes(id_cred[2:]))))], "by value"
         elif X5CHAIN in header:
-            credential, how = self._chain(_readable(lambda: of_der(certificates(id_cred)))), "by value"
+            hits, how = [self._chain(_readable(lambda: of_der(certificates(id_cred))))], "by value"
         else:
-            # Peer is what peer_reference hands through; the credential is wanted besides.
-            hits: list[Credential] = []
+            # The firmware judges the form of the reference; what it returns is not needed.
+            hits, how = [], "by kid" if KID in header else "by x5t"
             peer_reference(id_cred, lambda label, value: self._reference(label, value, hits))
-            credential, how = hits[0], "by kid" if KID in header else "by x5t"
-        if credential.curve != curve:
+        fitting = [credential for credential in hits if credential.curve == curve]
+        if not fitting:
             raise EdhocError(1, "the credential's key is of the wrong curve")
-        _check_usage(credential, signs)
-        return Found(Peer(credential.cred, credential.public), f"{credential.title}, {how}")
+        for credential in fitting:
+            _check_usage(credential, signs)
+        return [Found(Peer(c.cred, c.public, c.curve), f"{c.title}, {how}") for c in fitting[:_MAX_SHARING]]
 
     def _by_value(self, shown: Credential) -> Credential:
         if self._anybody or any(credential.cred == shown.cred for _, credential in self._listed):
@@ -82,8 +86,7 @@ class Trust:
                 fits = bool(credential.chain) and value in [[a, thumbprint(credential, a)] for a in X5T_HASHES]
             if fits:
                 hits.append(credential)
-                return Peer(credential.cred, credential.public)
-        return None
+        return Peer(hits[0].cred, hits[0].public) if hits else None
 
     def _chain(self, shown: Credential) -> Credential:
         if self._anybody or any(credential.cred == shown.cred for _, credential in self._listed):

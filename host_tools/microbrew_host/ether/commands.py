@@ -17,7 +17,7 @@ from microbrew_host.ether.control import execute
 from microbrew_host.ether.hub import Ether
 from microbrew_host.ether.topology import Topology
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _MAX_LINE = 4096
 

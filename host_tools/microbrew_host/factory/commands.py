@@ -16,7 +16,7 @@ from microbrew_host.factory.line import CERTIFICATE, ONE_TOUCH_LIST, Line, Order
 from microbrew_host.masa import directory
 from microbrew_host.masa.database import open_database
 
-app = typer.Typer(no_args_is_help=True, help="Make device identities.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Make device identities.")
 
 MAX_COUNT = 1_000_000
 

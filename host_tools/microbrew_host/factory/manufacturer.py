@@ -30,7 +30,8 @@ CA_CERTIFICATE = "ca-cert.pem"
 MASA_SPKI = "masa-spki.der"
 
 # Locally administered (bit 1 of the first byte): belongs to nobody, so it collides with no bought block.
-DEFAULT_FIRST_EUI64 = "02-00-00-00-00-00-00-01"
+# Not 1, whose interface identifier is ::1, the border router's own.
+DEFAULT_FIRST_EUI64 = "02-00-00-00-00-01-00-01"
 
 
 @dataclass(frozen=True)

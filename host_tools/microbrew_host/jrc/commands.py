@@ -34,7 +34,9 @@ from microbrew_host.jrc.database import (
 from microbrew_host.jrc.journal import Journal
 from microbrew_host.jrc.rekey import OK, request_rekey
 
-app = typer.Typer(no_args_is_help=True, help="The join registrar/coordinator.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="The join registrar/coordinator."
+)
 
 Config = Annotated[Path, typer.Option("--config", help="The registrar's configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]

@@ -70,20 +70,49 @@ class EdhocEndpoint:
             raise Refusal(Code.UNSUPPORTED_CONTENT_FORMAT, "content format 65 wanted")
         if not request.payload:
             raise Refusal(Code.BAD_REQUEST, "empty")
+        return self._answer(request.remote, lambda: self._post(request))
+
+    def combined(self, request: Message, c_r: bytes) -> tuple[Message, bool]:
+        """message_3 in front of an OSCORE request whose kid is ``c_r`` (RFC 9668 section 3.3.1).
+
+        (the OSCORE request alone, True) once the context is there, or (the response that ends it, False).
+        """
+        reader = cbor.Reader(request.payload, 0, None, 1, 4)
         try:
-            if request.payload[:1] == _MESSAGE_1_PREFIX:
-                return self._message_1(request.remote, request.payload[1:])
-            return self._message_3(request.remote, request.payload)
-        except EdhocError as error:
-            outcome = "a pledge gave up" if error.received else "handshake failed"
-            # Anybody can cause these, and each is a write to the database.
-            if self._log_buckets.take(request.remote.address):
-                self._journal.write("edhoc", f"{outcome}: {_reason(error)}", proxy=request.remote.hostinfo)
-            return Message(code=Code.CHANGED) if error.received else _error(error)
+            if reader.peek_major() != 2:
+                raise DecodeError("EDHOC: message_3 expected")
+            message_3 = reader.raw()
+        except DecodeError:
+            return Message(code=Code.BAD_REQUEST, payload=b"message_3 expected"), False
+        response = self._answer(request.remote, lambda: self._complete(request.remote, c_r, message_3))
+        if response.code != Code.CHANGED:
+            return response, False
+        rest = request.copy(payload=request.payload[reader.pos :])
+        rest.opt.edhoc = False
+        return rest, True
 
     def close(self) -> None:
         """Wipe every session."""
         self._sessions.clear()
+
+    def _post(self, request: Message) -> Message:
+        if request.payload[:1] == _MESSAGE_1_PREFIX:
+            return self._message_1(request.remote, request.payload[1:])
+        try:
+            c_r, message_3 = split_connection_id(request.payload)
+        except DecodeError:
+            raise EdhocError(1, "malformed message") from None
+        return self._complete(request.remote, c_r, message_3)
+
+    def _answer(self, peer: Peer, step: Callable[[], Message]) -> Message:
+        try:
+            return step()
+        except EdhocError as error:
+            outcome = "a pledge gave up" if error.received else "handshake failed"
+            # Anybody can cause these, and each is a write to the database.
+            if self._log_buckets.take(peer.address):
+                self._journal.write("edhoc", f"{outcome}: {_reason(error)}", proxy=peer.hostinfo)
+            return Message(code=Code.CHANGED) if error.received else _error(error)
 
     def _message_1(self, peer: Peer, message_1: bytes) -> Message:
         if not self._buckets.take(peer.address):
@@ -98,11 +127,7 @@ class EdhocEndpoint:
         self._sessions.put(c_r, (peer.blockwise_key, waiting))
         return Message(code=Code.CHANGED, content_format=CF_EDHOC, payload=message_2)
 
-    def _message_3(self, peer: Peer, payload: bytes) -> Message:
-        try:
-            c_r, message_3 = split_connection_id(payload)
-        except DecodeError:
-            raise EdhocError(1, "malformed message") from None
+    def _complete(self, peer: Peer, c_r: bytes, message_3: bytes) -> Message:
         session = self._sessions.get(c_r, touch=False)
         if session is None or session[0] != peer.blockwise_key:
             # Either the registrar was restarted, or the pledge took too long, or it is no pledge.

@@ -122,7 +122,8 @@ class Server:
             (*_BRSKI, "es"): Route(Code.POST, (ONBOARDING,), EnrollStatus(self.journal).post),
             ("j",): Route(Code.POST, (COJP,), join.post),
         }
-        return Site(routes, self.contexts, self.journal, self._clock, self._config.limits.requests)
+        limits = self._config.limits
+        return Site(routes, self.contexts, self.journal, self._clock, limits.requests, self._edhoc.combined)
 
     async def _edhoc_post(self, request: Message, _context: None) -> Message:
         return await self._edhoc.post(request)

@@ -1,9 +1,9 @@
 """The registrar's front door: from a CoAP request to the resource that answers it.
 
-In this order: proxy options, OSCORE (RFC 8613 section 8.2), critical options, blocks (RFC 7959), then the resource,
-which is offered over certain channels only. A failed CoJP request is met with silence (RFC 9031 section 7.3.3); other
-OSCORE failures with the plain codes of RFC 8613. A ``Refusal`` becomes a log entry and a response on the channel that
-the request came by.
+In this order: proxy options, EDHOC in front of OSCORE (RFC 9668), OSCORE (RFC 8613 section 8.2), critical options,
+blocks (RFC 7959), then the resource, which is offered over certain channels only. A failed CoJP request is met with
+silence (RFC 9031 section 7.3.3); other OSCORE failures with the plain codes of RFC 8613. A ``Refusal`` becomes a log
+entry and a response on the channel that the request came by.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ _ABBREVIATIONS = {
 }
 
 Handler = Callable[[Message, Any], Awaitable[Message]]
+Combined = Callable[[Message, bytes], tuple[Message, bool]]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ class Route:
 
 
 class Site(interfaces.Resource):
-    """What aiocoap hands every request to. ``routes``: path -> Route."""
+    """What aiocoap hands every request to. ``routes``: path -> Route; ``combined(request, kid)`` takes message_3 out
+    of a request that begins with it (RFC 9668): (what is left, True) or (the final response, False).
+    """
 
     def __init__(
         self,
@@ -80,8 +83,10 @@ class Site(interfaces.Resource):
         journal: Journal,
         clock: Callable[[], float],
         max_requests: int,
+        combined: Combined,
     ) -> None:
         self._routes = routes
+        self._combined = combined
         self._contexts = contexts
         self._journal = journal
         self._max_requests = max_requests
@@ -131,6 +136,12 @@ class Site(interfaces.Resource):
         except OptionError:
             return _plain(Code.BAD_OPTION, "Failed to decode COSE")
         quiet = kid_context is not None
+        if request.opt.edhoc:
+            if kid is None or quiet:
+                return _plain(Code.BAD_REQUEST, "no EDHOC here")
+            request, goes_on = self._combined(request, kid)
+            if not goes_on:
+                return request
         context = self._contexts.find(kid, kid_context)
         if context is None:
             return _failure(quiet, Code.UNAUTHORIZED, "Security context not found")
@@ -217,7 +228,8 @@ def _transfer(request: Message, path: tuple[str, ...]) -> Hashable:
 
 
 def _in_outer(number: OptionNumber) -> bool:
-    return number in (OptionNumber.OSCORE, *_UNDERSTOOD[:5], OptionNumber.PROXY_SCHEME) or not number.is_critical()
+    outer = (OptionNumber.OSCORE, OptionNumber.EDHOC, *_UNDERSTOOD[:5], OptionNumber.PROXY_SCHEME)
+    return number in outer or not number.is_critical()
 
 
 def _plain(code: Code, text: str, retry: int | None = None) -> Message:

@@ -18,7 +18,9 @@ from microbrew_host.voucher import fingerprint, spki
 from microbrew_host.voucher.data import ASSERTIONS
 from microbrew_host.voucher.keys import load_public_key
 
-app = typer.Typer(no_args_is_help=True, help="The manufacturer's voucher service.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="The manufacturer's voucher service."
+)
 
 Dir = Annotated[Path, typer.Option("--dir", help="The manufacturer's directory.")]
 Note = Annotated[str, typer.Option(help="Why; kept with the decision.")]

@@ -1,10 +1,13 @@
 """A radio medium in virtual time: who hears whom, how long a frame takes, which ones are lost.
 
-Left out: frames that collide, and listening before talking; ``loss`` stands for both.
+With contention a radio finds the channel busy while somebody in its range sends, and two frames that reach a receiver
+at the same time are both lost there, as are those that reach one that is sending itself. Without, ``loss`` stands for
+all that. Left out: capture of the stronger frame, interference beyond the range of reception.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
@@ -31,12 +34,14 @@ class Air:
     """The medium. Each delivery is lost with probability ``loss``, independently, by the seeded ``rng``.
 
     ``on_frame(sender_eui64, psdu)`` hears every frame sent. ``drops(sender, receiver, psdu)``, EUI-64s, takes a
-    delivery away when it returns True.
+    delivery away when it returns True. ``contention``: see the module.
     """
 
-    def __init__(self, loop: VirtualTimeLoop, rng: random.Random, loss: float = 0.0) -> None:
+    def __init__(self, loop: VirtualTimeLoop, rng: random.Random, loss: float = 0.0, contention: bool = False) -> None:
         self.loop = loop
         self.loss = loss
+        self.contention = contention
+        self.collisions = 0
         self.frames = 0
         self.octets = 0
         self.lost = 0
@@ -63,6 +68,11 @@ class Air:
         """Who hears ``radio``."""
         return list(self._hears.get(radio, ()))
 
+    def is_busy(self, listener: AirRadio) -> bool:
+        """Whether ``listener`` hears somebody send, or sends itself."""
+        now = self.loop.time()
+        return listener.sends_until > now or any(other.sends_until > now for other in self._hears.get(listener, ()))
+
     def transmit(self, sender: AirRadio, psdu: bytes) -> None:
         """Deliver one frame to everybody in range after its time on air."""
         self.frames += 1
@@ -70,13 +80,35 @@ class Air:
         if self.on_frame is not None:
             self.on_frame(sender.eui64, psdu)
         delay = (len(psdu) + _OVERHEAD) * _OCTET_S
+        now = self.loop.time()
+        sender.sends_until = now + delay
+        if self.contention and sender.arriving is not None and sender.hears_until > now:
+            # It cannot listen at the same time.
+            sender.arriving.cancel()
+            sender.arriving = None
+            self.collisions += 1
         for receiver in self._hears.get(sender, ()):
             # Drawn for every receiver, so that interference does not change what else is lost.
             is_lost = self._rng.random() < self.loss
+            if self.contention and self._collides(receiver, sender):
+                continue
             if is_lost or (self.drops is not None and self.drops(sender.eui64, receiver.eui64, psdu)):
                 self.lost += 1
             elif receiver.is_for(psdu):
-                self.loop.call_later(delay, receiver.deliver, psdu, sender.channel)
+                receiver.arriving = self.loop.call_later(delay, receiver.deliver, psdu, sender.channel)
+
+    def _collides(self, receiver: AirRadio, sender: AirRadio) -> bool:
+        if sender.channel != receiver.channel or not receiver.is_on:
+            return False
+        now = self.loop.time()
+        is_hit = receiver.hears_until > now
+        if is_hit and receiver.arriving is not None:
+            receiver.arriving.cancel()
+        receiver.arriving = None
+        receiver.hears_until = max(receiver.hears_until, sender.sends_until)
+        is_hit = is_hit or receiver.sends_until > now
+        self.collisions += is_hit
+        return is_hit
 
 
 class AirRadio(Radio):
@@ -95,6 +127,10 @@ class AirRadio(Radio):
         self.lqi = 255
         self.is_on = False
         self.is_promiscuous = False
+        # The air's: until when (s) it sends, and something reaches it; the frame that would arrive then.
+        self.sends_until = 0.0
+        self.hears_until = 0.0
+        self.arriving: asyncio.TimerHandle | None = None
         self.on_receive: Callable[[], None] = lambda: None
         self._air = air
         self._queue: deque[bytes] = deque()
@@ -111,6 +147,9 @@ class AirRadio(Radio):
 
     def transmit(self, buf: bytes | bytearray, length: int) -> bool:
         if self.is_on:
+            # An acknowledgement is due at its time, whatever the channel is like.
+            if self._air.contention and buf[0] & _KIND != _KIND_ACK and self._air.is_busy(self):
+                return False
             if buf[0] & _ACK_REQUEST:
                 self._awaited = buf[2]
             self._air.transmit(self, bytes(buf[:length]))

@@ -14,7 +14,7 @@ from rich.table import Table
 from microbrew_host.simulator.simulation import Result, Settings, run
 from microbrew_host.simulator.topology import TOPOLOGIES
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _SHARES = (0.1, 0.5, 0.9, 0.99, 1.0)
 _SHOWN_FAILURES = 10
@@ -27,13 +27,14 @@ def sim(
     seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 1,
     topology: Annotated[str, typer.Option(help=f"Who hears whom: {', '.join(TOPOLOGIES)}.")] = "random",
     timeout: Annotated[int, typer.Option(help="Give up after so many virtual seconds.", min=1)] = 1800,
+    contention: Annotated[bool, typer.Option(help="Let radios share one channel: carrier sense, collisions.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Switch on many devices around one border router and let them join: real firmware, registrar and MASA.
 
     Exit status 1 if any of them did not.
     """
-    settings = Settings(devices, loss, seed, topology, timeout)
+    settings = Settings(devices, loss, seed, topology, timeout, contention)
     errors = Console(stderr=True)
     begin = time.monotonic()
     if errors.is_terminal:
@@ -73,6 +74,9 @@ def _show(console: Console, settings: Settings, result: Result, seconds: float) 
     table.add_row("hops: devices", "  ".join(f"{hops}: {count}" for hops, count in result.hops.items()) or "-")
     table.add_row("attempts", f"{result.attempts} for {settings.devices} devices")
     table.add_row("on the air", f"{result.frames} frames, {result.octets} bytes, {result.frames_lost} deliveries lost")
+    if settings.contention:
+        busy = f"{result.collisions} deliveries collided, {result.channel_busy} frames found no free channel"
+        table.add_row("contention", busy)
     table.add_row("sent again", f"{result.link_retries} frames, {result.coap_retries} messages of pledges")
     table.add_row("datagrams given up by a hop", str(result.datagrams_lost))
     table.add_row("took", f"{result.virtual_ms / 1000:.1f} s virtual, {seconds:.1f} s real")

@@ -45,7 +45,8 @@ class _Handle:
 class Flash:
     """The files. ``before(operation, name)``, if set, is called ahead of every change and may raise.
 
-    It raises PowerCut, or the OSError of a failing medium. Operations: open (for writing), sync, rename, remove, sync_directory. ``writes`` counts them.
+    It raises PowerCut, or the OSError of a failing medium. Operations are open (for writing), sync, rename, remove and
+    sync_directory; ``writes`` counts them.
     """
 
     def __init__(self, source: Path | None = None) -> None:

@@ -14,13 +14,17 @@ from microbrew_host.simulator.world import JOINED, Device, World
 
 @dataclass(frozen=True)
 class Settings:
-    """What to simulate. ``loss`` is the share of frames lost at each receiver, ``timeout_s`` is virtual time."""
+    """What to simulate. ``loss`` is the share of frames lost at each receiver, ``timeout_s`` is virtual time.
+
+    ``contention``: one channel is shared, frames collide (air.py).
+    """
 
     devices: int = 100
     loss: float = 0.2
     seed: int = 1
     topology: str = "random"
     timeout_s: int = 1800
+    contention: bool = False
 
 
 @dataclass
@@ -40,6 +44,8 @@ class Result:
     frames: int = 0
     octets: int = 0
     frames_lost: int = 0
+    collisions: int = 0
+    channel_busy: int = 0
     link_retries: int = 0
     coap_retries: int = 0
     datagrams_lost: int = 0
@@ -69,7 +75,7 @@ def populate(world: World, graph: topology.Topology) -> None:
 
 
 async def _run(settings: Settings, graph: topology.Topology, progress: Callable[[int, int], None]) -> Result:
-    async with World(seed=settings.seed, loss=settings.loss) as world:
+    async with World(settings.seed, settings.loss, contention=settings.contention) as world:
         world.trust(world.add_manufacturer())
         await world.start()
         populate(world, graph)
@@ -106,6 +112,8 @@ def _result(world: World) -> Result:
     result.hops = dict(sorted(hops.items()))
     air = world.air
     result.frames, result.octets, result.frames_lost = air.frames, air.octets, air.lost
+    result.collisions = air.collisions
+    result.channel_busy = counters["channel_busy"]
     result.link_retries = counters["tx_retry"]
     result.coap_retries = sum(_repeated(device) for device in world.devices)
     result.datagrams_lost = counters["tx_link"] + counters["tx_queue"] + counters["tx_join_traffic"]

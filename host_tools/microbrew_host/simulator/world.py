@@ -192,13 +192,15 @@ class World:
     exceptions that a part raised into the loop and internal errors of a JRC; ``until`` raises the first.
     """
 
-    def __init__(self, seed: int = 0, loss: float = 0.0, directory: Path | None = None) -> None:
+    def __init__(
+        self, seed: int = 0, loss: float = 0.0, directory: Path | None = None, contention: bool = False
+    ) -> None:
         loop = asyncio.get_running_loop()
         if not isinstance(loop, VirtualTimeLoop):
             raise RuntimeError("a World lives in a VirtualTimeLoop: virtual_time.run(...)")
         self.loop = loop
         self.seed = seed
-        self.air = Air(loop, random.Random(f"{seed} air"), loss)  # noqa: S311
+        self.air = Air(loop, random.Random(f"{seed} air"), loss, contention)  # noqa: S311
         self.masa_net = MasaNet()
         self.makers: list[Maker] = []
         self.domains: list[Domain] = []
@@ -211,7 +213,7 @@ class World:
         self.directory = directory or Path(self._temporary.name if self._temporary else "")
         self._entropies: dict[str, int] = {}
         self._digest = hashlib.sha256()
-        self._is_started = False
+        self._stirred: asyncio.Future[None] | None = None
         # aiocoap draws message IDs and timeouts from the process's own generator.
         self._random_state = random.getstate()
         random.seed(f"{seed} coap")
@@ -256,8 +258,7 @@ class World:
             self.add_domain()
         for domain in self.domains:
             await domain.start()
-        self._is_started = True
-        await self.until(lambda: all(d.router is not None and d.router.running for d in self.domains), 60_000)
+        await self.until(lambda: all(domain.events(kind="registered") for domain in self.domains), 60_000)
 
     def add_device(
         self,
@@ -310,7 +311,11 @@ class World:
         return self.loop.now_ms
 
     async def until(self, condition: Callable[[], object], timeout_ms: int) -> int:
-        """Let time pass until ``condition()`` holds: the time in ms. Raises TimeoutError, or the first fault."""
+        """Let time pass until ``condition()`` holds: the time in ms. Raises TimeoutError, or the first fault.
+
+        It is looked at after each step in which a device or border router logged something, so that no state is too
+        short for it, and every 50 ms.
+        """
         end = self.loop.time() + timeout_ms / 1000
         while True:
             self.check()
@@ -319,7 +324,19 @@ class World:
             if self.loop.time() >= end:
                 states = ", ".join(f"{device.eui64.hex()[-4:]} {device.state}" for device in self.devices)
                 raise TimeoutError(f"not within {timeout_ms} ms: {states}")
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await self._something()
+
+    async def _something(self) -> None:
+        future = self._stirred = self.loop.create_future()
+        timer = self.loop.call_later(_LOOK_EVERY_S, self._stir)
+        try:
+            await future
+        finally:
+            timer.cancel()
+
+    def _stir(self) -> None:
+        if self._stirred is not None and not self._stirred.done():
+            self._stirred.set_result(None)
 
     async def run_for(self, ms: int) -> None:
         """Let time pass. Raises the first fault."""
@@ -379,6 +396,7 @@ class World:
     def note(self, eui64: bytes, event: str, text: str) -> None:
         """An event for the digest."""
         self._digest.update(f"{self.now_ms} {eui64.hex()} {event} {text}\n".encode())
+        self._stir()
 
     def on_jrc_line(self, line: str) -> None:
         """A line of a JRC's log."""

@@ -1,9 +1,12 @@
-"""Crypto backend in Python alone: for bring-up, for tests, and for boards without a native module."""
+"""Crypto backend in Python alone: for bring-up, for tests, and for boards without a native module.
+
+The arithmetic of a curve is loaded when it is first used: a device that needs one curve holds no other.
+"""
 
 import os
 
-from microbrew.crypto import P256, Crypto, PrivateKey, check_ccm, need_p256, secret_of
-from microbrew.crypto.pure import ccm, ecdsa, hashing, p256
+from microbrew.crypto import ED25519, P256, X25519, Crypto, PrivateKey, check_ccm, need_curve, secret_of
+from microbrew.crypto.pure import ccm, hashing
 from microbrew.errors import CryptoError
 
 
@@ -39,23 +42,58 @@ class PureCrypto(Crypto):
         return ccm.open_(key, nonce, aad, ciphertext, tag_len)
 
     def load_private(self, curve, secret):
-        need_p256(curve)
+        need_curve(curve, (P256, X25519, ED25519))
         if len(secret) != 32:
             raise CryptoError("private key must be 32 bytes")
-        scalar = int.from_bytes(secret, "big")
-        if not 0 < scalar < p256.N:
-            raise CryptoError("private key out of range")
-        x, y = p256.multiply_base(scalar)
-        return PrivateKey(P256, p256.encode_point(x, y), bytearray(secret))
+        if curve == P256:
+            from microbrew.crypto.pure import p256
+
+            scalar = int.from_bytes(secret, "big")
+            if not 0 < scalar < p256.N:
+                raise CryptoError("private key out of range")
+            x, y = p256.multiply_base(scalar)
+            public = p256.encode_point(x, y)
+        elif curve == X25519:
+            from microbrew.crypto.pure import x25519
+
+            public = x25519.public(secret)
+        else:
+            from microbrew.crypto.pure import ed25519
+
+            public = ed25519.public(secret)
+        return PrivateKey(curve, public, bytearray(secret))
 
     def ecdh(self, private, peer):
+        need_curve(private.curve, (P256, X25519))
+        secret = secret_of(private)
+        if private.curve == X25519:
+            from microbrew.crypto.pure import x25519
+
+            return x25519.exchange(secret, peer)
+        from microbrew.crypto.pure import p256
+
         x, y = p256.decode_point(peer)
         # Never infinity: the scalar is in range and the point has the prime order n.
-        return p256.multiply(int.from_bytes(secret_of(private), "big"), x, y)[0].to_bytes(32, "big")
+        return p256.multiply(int.from_bytes(secret, "big"), x, y)[0].to_bytes(32, "big")
 
     def sign(self, private, message):
-        return ecdsa.sign(secret_of(private), message)
+        need_curve(private.curve, (P256, ED25519))
+        secret = secret_of(private)
+        if private.curve == ED25519:
+            from microbrew.crypto.pure import ed25519
+
+            return ed25519.sign(secret, private.public, message)
+        from microbrew.crypto.pure import ecdsa
+
+        return ecdsa.sign(secret, message)
 
     def verify(self, curve, public, message, signature):
-        need_p256(curve)
-        ecdsa.verify(public, message, signature)
+        need_curve(curve, (P256, ED25519))
+        if curve == ED25519:
+            from microbrew.crypto.pure import ed25519
+
+            ed25519.verify(public, message, signature)
+        else:
+            from microbrew.crypto.pure import ecdsa
+
+            ecdsa.verify(public, message, signature)

@@ -1,0 +1,17 @@
+// Time since the start, from SysTick: one interrupt each millisecond.
+
+#ifndef MICROBREW_TICKS_H
+#define MICROBREW_TICKS_H
+
+#include <stdint.h>
+
+void ticks_init(void);
+void systick_handler(void);
+
+// Wrap at 32 bits.
+uint32_t ticks_ms(void);
+uint32_t ticks_us(void);
+// Processor clocks, BOARD_CLOCK_HZ a second.
+uint32_t ticks_cpu(void);
+
+#endif
