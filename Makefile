@@ -28,8 +28,9 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-tools: ## check for tshark, which some tests compare with (installs the Debian package when root)
+tools: ## check for tshark and libcoap, which some tests compare with (installs the Debian packages when root)
 	@command -v tshark >/dev/null || $(MAKE) --no-print-directory apt-tshark
+	@command -v coap-client-notls >/dev/null || $(MAKE) --no-print-directory apt-libcoap3-bin
 
 # Debian packages that a target turned out to need; the package is the part after "apt-".
 apt-%:

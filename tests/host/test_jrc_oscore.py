@@ -7,9 +7,10 @@ from aiocoap import Message, oscore
 from aiocoap.message import Direction
 from aiocoap.numbers.codes import Code
 
-from microbrew_host.jrc import registry
+from microbrew_host.jrc import manage, registry
 from microbrew_host.jrc.config import Limits
 from microbrew_host.jrc.database import CojpContext, Database, Device
+from microbrew_host.jrc.journal import Journal
 from microbrew_host.jrc.oscore_contexts import (
     Contexts,
     Onboarding,
@@ -119,6 +120,43 @@ def test_a_new_key_begins_anew_and_an_old_context_is_dead(contexts, vectors):
     with pytest.raises(oscore.ContextUnavailable):
         old.new_sequence_number()
     assert find(contexts, vectors).new_sequence_number() == 0
+
+
+def test_a_key_that_comes_back_goes_on_with_its_numbers_and_its_window(contexts, vectors):
+    psk = bytes.fromhex(vectors["psk"])
+
+    def replace(*steps):
+        with contexts._database.transaction() as session:
+            device = session.query(Device).one()
+            for step in steps:
+                step(session, device)
+
+    def set_again(session, device):
+        registry.set_psk(session, device, psk)
+
+    def set_other(session, device):
+        registry.set_psk(session, device, bytes(16))
+
+    context = find(contexts, vectors)
+    context.unprotect(join_request(vectors))
+    last = context.new_sequence_number()
+    for steps in ((set_again,), (registry.drop_psk, set_again), (set_other, set_again)):
+        replace(*steps)
+        context = find(contexts, vectors)
+        with pytest.raises(oscore.ReplayError):
+            context.unprotect(join_request(vectors))
+        assert context.new_sequence_number() == last + 1
+        last += 1
+
+
+def test_a_denial_takes_the_key_out_of_the_database(contexts, vectors):
+    journal = Journal(contexts._database, lambda: 0.0)
+    manage.deny(contexts._database, journal, vectors["pledge_eui64"], "stolen")
+    assert find(contexts, vectors) is None
+    with contexts._database.transaction() as session:
+        assert session.query(CojpContext).all() == []
+    manage.allow(contexts._database, journal, vectors["pledge_eui64"])
+    assert find(contexts, vectors) is None
 
 
 def test_an_exhausted_context_refuses_to_number(contexts, vectors):

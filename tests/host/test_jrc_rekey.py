@@ -7,7 +7,7 @@ from jrc_support import NETWORK, Pledge, eui64_of, events, make_registrar, runni
 
 from microbrew.coap import numbers
 from microbrew.coap.message import Message
-from microbrew.errors import CoapError
+from microbrew.errors import CoapError, OscoreError
 from microbrew.join import cojp
 from microbrew.oscore import protect
 from microbrew.oscore.context import Context
@@ -151,6 +151,44 @@ def test_an_answer_under_another_key_or_a_diagnostic_is_no_success(tmp_path):
             assert result[eui64_of(2)] == "its answer was not protected by its key"
             diagnostic.pledge.close()
             liar.pledge.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_node_that_lost_its_replay_window_is_asked_again_with_its_echo(tmp_path):
+    async def scenario():
+        async with running(make_registrar(tmp_path, ack_timeout=0.1)) as server:
+            node = await Node.join(server, 1)
+            node.context.replay = Window.lost()
+            serve = node.pledge.on_request
+            challenges = []
+
+            def challenging(request):
+                try:
+                    return serve(request)
+                except OscoreError as error:
+                    challenges.append(error.code)
+                    return protect.refusal(error)
+
+            node.pledge.on_request = challenging
+            result = await finished(server, request_rekey(server.database, 0.0))
+            assert result == {eui64_of(1): "ok"}
+            assert challenges == [numbers.UNAUTHORIZED]
+            assert [key[0] for key in node.took] == [2]
+            node.pledge.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_node_that_challenges_for_ever_is_given_up(tmp_path):
+    async def scenario():
+        async with running(make_registrar(tmp_path, ack_timeout=0.1)) as server:
+            challenge = Message(code=numbers.UNAUTHORIZED).add(numbers.ECHO, bytes(8))
+            node = await Node.join(server, 1, answer=challenge)
+            result = await finished(server, request_rekey(server.database, 0.0))
+            assert result == {eui64_of(1): "it answered 4.01"}
+            assert len(node.order) == 2
+            node.pledge.close()
 
     asyncio.run(scenario())
 

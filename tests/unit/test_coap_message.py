@@ -139,5 +139,7 @@ class CriticalOptions(unittest.TestCase):
         self.assertEqual(numbers.bad_critical([(3, b"")]), 3)
         self.assertEqual(numbers.bad_critical([(23, bytes(4))]), 23)
         self.assertEqual(numbers.bad_critical([(9, b""), (9, b"")]), 9)
-        self.assertEqual(numbers.bad_critical([(21, b"x")]), 21)
+        self.assertEqual(numbers.bad_critical([(21, b""), (21, b"")]), 21)
+        # RFC 9668 section 3.1: a value, if there is one, is ignored.
+        self.assertIsNone(numbers.bad_critical([(21, b"x")]))
         self.assertIsNone(numbers.bad_critical([(11, b"a"), (11, b"b"), (15, b""), (15, b"")]))

@@ -5,7 +5,7 @@ import unittest
 from binascii import unhexlify
 
 from microbrew import cbor, crypto
-from microbrew.crypto import P256
+from microbrew.crypto import ED25519, P256, X25519
 from microbrew.edhoc import credentials
 from microbrew.edhoc.credentials import KCCS, KID, X5CHAIN, X5T, Peer
 from microbrew.errors import EdhocError
@@ -79,6 +79,23 @@ class KccsTest(unittest.TestCase):
         ccs = unhexlify("a208a101a401022001215820" + "11" * 32 + "225820" + "22" * 32 + "026161")
         self.assertEqual(credentials.peer_kccs(b"\xa1\x0e" + ccs).cred, ccs)
 
+    def test_keys_of_every_curve_are_read_back_with_their_curve_and_name(self):
+        for curve in (P256, X25519, ED25519):
+            private = CRYPTO.load_private(curve, bytes(range(1, 33)))
+            peer = credentials.peer_kccs(credentials.own_kccs(private, "name").id_cred)
+            self.assertEqual((peer.public, peer.curve, peer.subject), (private.public, curve, "name"))
+
+    def test_a_stored_ccs_is_taken_as_it_is(self):
+        ccs = unhexlify(TRACE_2["CRED_R"])
+        peer = credentials.peer_ccs(ccs)
+        self.assertEqual((peer.cred, peer.curve, peer.subject), (ccs, P256, "example.edu"))
+        refused(self, 1, credentials.peer_ccs, ccs[:-1])
+
+    def test_an_encoding_that_is_not_the_shortest(self):
+        ccs = unhexlify(TRACE_2["CRED_R"])
+        for id_cred in (b"\xb8\x01\x0e" + ccs, b"\xa1\x18\x0e" + ccs, b"\xa1\x0e\xb8\x02" + ccs[1:], b"\xbf\x0e" + ccs):
+            refused(self, 1, credentials.peer_kccs, id_cred)
+
     def test_a_key_without_y_serves_static_dh(self):
         peer = credentials.peer_kccs(self.ccs({1: 2, -1: 1, -2: bytes(32)}))
         self.assertEqual(len(peer.public), 32)
@@ -103,6 +120,34 @@ class KccsTest(unittest.TestCase):
             refused(self, 1, credentials.peer_kccs, cbor.encode(id_cred))
 
 
+class KidTest(unittest.TestCase):
+    def test_own(self):
+        own = credentials.own_kid(b"\x2b", b"\xa0", None)
+        self.assertEqual(own.id_cred, unhexlify(TRACE_2["ID_CRED_I"]))
+        self.assertEqual(own.cred, b"\xa0")
+        with self.assertRaises(ValueError):
+            credentials.own_kid(bytes(65), b"\xa0", None)
+
+
+class ParametersTest(unittest.TestCase):
+    def test_several_parameters(self):
+        self.assertEqual(
+            credentials.parameters(unhexlify("a2044109 0a4101".replace(" ", ""))), {4: b"\x09", 10: b"\x01"}
+        )
+
+    def test_no_map_or_an_empty_one(self):
+        for id_cred in (
+            b"",
+            b"\xa0",
+            b"\x41\x02",
+            b"\xa1\x04",
+            b"\xa1\x04\x40\x00",
+            b"\xa2\x04\x40\x04\x40",
+            b"\xa1\xf5\x40",
+        ):
+            refused(self, 1, credentials.parameters, id_cred)
+
+
 class ReferenceTest(unittest.TestCase):
     def test_lookup_gets_what_the_peer_sent(self):
         known = Peer(b"\xa0", bytes(32))
@@ -118,7 +163,13 @@ class ReferenceTest(unittest.TestCase):
         self.assertEqual(asked[1], (X5T, [-15, CRYPTO.sha256(DER)[:8]]))
 
     def test_an_unknown_reference_is_error_3(self):
-        refused(self, 3, credentials.peer_reference, cbor.encode({KID: b"?"}), lambda label, value: None)
+        for nothing in (None, [], ()):
+            refused(self, 3, credentials.peer_reference, cbor.encode({KID: b"?"}), lambda label, value, n=nothing: n)
+
+    def test_several_credentials_of_one_kid_are_all_returned(self):
+        peers = [Peer(b"\xa0", bytes(32)), Peer(b"\xa1\x00\x00", bytes(32))]
+        found = credentials.peer_reference(cbor.encode({KID: b"k"}), lambda label, value: peers)
+        self.assertEqual(found, peers)
 
     def test_an_unknown_type_is_error_1_and_asks_nobody(self):
         def lookup(label, value):

@@ -1,11 +1,11 @@
-"""EDHOC in both roles, byte for byte: RFC 9529 trace 2 and the computed sets for methods 0, 2 and 3."""
+"""EDHOC in both roles, byte for byte: RFC 9529, both traces, and the computed sets for methods 0, 2 and 3."""
 
 import json
 import unittest
 from binascii import unhexlify
 
 from microbrew import crypto
-from microbrew.crypto import P256
+from microbrew.crypto import ED25519, P256, X25519
 from microbrew.edhoc import initiator, messages, responder, suites
 from microbrew.edhoc.authentication import initiator_signs, responder_signs
 from microbrew.edhoc.credentials import Own, Peer
@@ -28,15 +28,29 @@ class Trace:
     def __getitem__(self, name):
         return unhexlify(self.values[name])
 
+    def signs(self, side):
+        return responder_signs(self.method) if side == "R" else initiator_signs(self.method)
+
+    def curve(self, side):
+        """Of the authentication key."""
+        if self.suite > 1:
+            return P256
+        return ED25519 if self.signs(side) else X25519
+
+    def ephemeral(self, name):
+        return CRYPTO.load_private(P256 if self.suite > 1 else X25519, self[name])
+
     def own(self, side):
-        private = CRYPTO.load_private(P256, self["SK_" + side])
+        private = CRYPTO.load_private(self.curve(side), self["SK_" + side])
         return Own(self["ID_CRED_" + side], self["CRED_" + side], private)
 
     def peer(self, side):
-        signs = responder_signs(self.method) if side == "R" else initiator_signs(self.method)
-        if signs:
-            return Peer(self["CRED_" + side], self["PK_" + side] + self["PK_" + side + "_y"])
-        return Peer(self["CRED_" + side], self["G_" + side])
+        if not self.signs(side):
+            return Peer(self["CRED_" + side], self["G_" + side], self.curve(side))
+        public = self["PK_" + side]
+        if self.suite > 1:
+            public += self["PK_" + side + "_y"]
+        return Peer(self["CRED_" + side], public, self.curve(side))
 
     def initiator(self):
         return initiator.Start(
@@ -45,7 +59,7 @@ class Trace:
             self.suites_i,
             self["C_I"],
             self.own("I"),
-            ephemeral=CRYPTO.load_private(P256, self["X"]),
+            ephemeral=self.ephemeral("X"),
         )
 
     def responder(self, supported=None):
@@ -54,8 +68,8 @@ class Trace:
             CRYPTO,
             (self.method,),
             supported or (self.suite,),
-            {2: own, 3: own},
-            ephemeral=CRYPTO.load_private(P256, self["Y"]),
+            {number: own for number in supported or (self.suite,)},
+            ephemeral=self.ephemeral("Y"),
         )
 
 
@@ -74,7 +88,11 @@ class RolesTest(unittest.TestCase):
         self.assertEqual(received.id_cred_r, trace["ID_CRED_R"])
         self.assertEqual(received.c_r, trace["C_R"])
         self.assertEqual(received.ead_2, [])
-        message_3, done = received.verify(trace.peer("R")).message_3()
+        peer = trace.peer("R")
+        verified = received.verify(peer)
+        self.assertIs(verified.peer, peer)
+        message_3, done = verified.message_3()
+        self.assertIs(done.peer, peer)
         self.assertEqual(message_3, trace["message_3"])
         self.assert_exports(done, trace)
         self.assertEqual(done.receive_message_4(trace["message_4"]), [])
@@ -91,7 +109,9 @@ class RolesTest(unittest.TestCase):
         received = wait.receive(trace["message_3"])
         self.assertEqual(received.id_cred_i, trace["ID_CRED_I"])
         self.assertEqual(received.ead_3, [])
-        done = received.verify(trace.peer("I"))
+        peer = trace.peer("I")
+        done = received.verify(peer)
+        self.assertIs(done.peer, peer)
         self.assert_exports(done, trace)
         self.assertEqual(done.message_4(), trace["message_4"])
         return done
@@ -100,6 +120,18 @@ class RolesTest(unittest.TestCase):
         trace = Trace(FILE["computed_vectors"][name])
         self.run_initiator(trace)
         self.run_responder(trace)
+
+    def test_rfc9529_trace_1_initiator(self):
+        trace = Trace(FILE["rfc9529_trace_1"])
+        done = self.run_initiator(trace)
+        done.key_update(trace["keyupdate_context"])
+        self.assert_exports(done, trace, "keyupdate_")
+
+    def test_rfc9529_trace_1_responder(self):
+        trace = Trace(FILE["rfc9529_trace_1"])
+        done = self.run_responder(trace)
+        done.key_update(trace["keyupdate_context"])
+        self.assert_exports(done, trace, "keyupdate_")
 
     def test_rfc9529_trace_2_initiator(self):
         trace = Trace(FILE["rfc9529_trace_2"])
@@ -162,6 +194,15 @@ class RolesTest(unittest.TestCase):
             start.receive(unhexlify(FILE["rfc9529_trace_1"]["message_1"]))
         self.assertEqual(caught.exception.code, 2)
         self.assertEqual(caught.exception.info, [2])
+
+    def test_m0_s0_with_identifiers_too_long_for_oscore(self):
+        # EDHOC itself has no such limit: with it lifted, this set runs like any other.
+        limit = messages.MAX_CONNECTION_ID
+        messages.MAX_CONNECTION_ID = 8
+        try:
+            self.run_both("m0_s0_ed25519_nonminimal_ids")
+        finally:
+            messages.MAX_CONNECTION_ID = limit
 
     def test_connection_identifiers_too_long_for_oscore_are_refused(self):
         trace = Trace(FILE["computed_vectors"]["m0_s0_ed25519_nonminimal_ids"])

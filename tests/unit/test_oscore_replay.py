@@ -79,6 +79,22 @@ class ReplayWindow(unittest.TestCase):
         self.assertTrue(window.check(51))
         self.assertRaises(StateError, window.resume, 60)
 
+    def test_a_window_in_order_refuses_whatever_is_older_than_what_came(self):
+        told = []
+        window = Window.fresh(lambda lower_edge, bitmap: told.append((lower_edge, bitmap)))
+        window.in_order = True
+        for number in (0, 3, 90, (1 << 40) - 1):
+            self.assertTrue(window.check(number))
+            window.mark(number)
+            self.assertEqual(told[-1], (number, 1))
+            for older in (0, number - 32, number - 1, number):
+                self.assertFalse(window.check(older))
+        again = Window.restored(40, 0b101)
+        again.in_order = True
+        self.assertTrue(again.check(41))
+        again.mark(43)
+        self.assertEqual([again.check(number) for number in (41, 42, 43, 44)], [False, False, False, True])
+
     def test_impossible_stored_values_are_refused(self):
         self.assertRaises(ValueError, Window.restored, -1, 0)
         self.assertRaises(ValueError, Window.restored, 0, 1 << 32)

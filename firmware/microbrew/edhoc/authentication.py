@@ -63,20 +63,24 @@ def authenticate(session, peers, by_responder):
     found = None
     prk_found = None
     reason = None
-    for peer in peers:
-        try:
-            prk = _check(session, peer, signs, by_responder)
-        except CryptoError as error:
-            reason = error
-            continue
+    try:
+        for peer in peers:
+            try:
+                prk = _check(session, peer, signs, by_responder)
+            except CryptoError as error:
+                reason = error
+                continue
+            if found is None:
+                found = peer
+                prk_found = prk
+            else:
+                wipe(prk)
         if found is None:
-            found = peer
-            prk_found = prk
-        else:
-            wipe(prk)
-    if found is None:
-        raise reason
-    return found, prk_found
+            raise reason
+        return found, prk_found
+    finally:
+        # An error that a frame holds holds the frame, and with it what the frame computed.
+        reason = None
 
 
 def _check(session, peer, signs, by_responder):

@@ -36,6 +36,8 @@ def peer_kcwt(crypto, id_cred, issuer, now=None):
     if cwt[0] == _SIGN1_TAG:
         cwt = cwt[1:]
     try:
+        if cwt[:1] != b"\x84":
+            raise DecodeError("CWT: untagged COSE_Sign1 expected")
         signed = sign1.decode(cwt)
         if signed.payload is None:
             raise DecodeError("CWT: no claims")

@@ -69,6 +69,10 @@ class _EdhocResource(resource.Resource):
         except EdhocError as error:
             self._report.note(f"refused: {error.info}")
             return self._error(error)
+        except ValueError as error:
+            # Our own settings do not fit, as an EAD item that makes the message too long.
+            self._report.note(f"cannot answer: {error}")
+            return Message(code=Code.INTERNAL_SERVER_ERROR)
         if not payload:
             return Message(code=Code.CHANGED)
         return Message(code=Code.CHANGED, content_format=CF_EDHOC, payload=payload)
@@ -257,7 +261,8 @@ async def serve(
         Tunnel(site, contexts.map), bind=(host, port), transports=["udp6"]
     )
     try:
-        report.note(f"edhoc: listening on {host}:{_port(context)}")
+        shown = f"[{host}]" if ":" in host else host
+        report.note(f"edhoc: listening on {shown}:{_port(context)}")
         await stop.wait()
     finally:
         await context.shutdown()

@@ -63,7 +63,8 @@ class CojpContext(Base):
     """The persistent part of a CoJP OSCORE context (RFC 9031 section 7.3).
 
     ``next_sequence`` is the first sender sequence number that was never used; the replay window is the lowest
-    number not ruled out and a bitmap from there on. A new PSK makes a new row.
+    number not ruled out and a bitmap from there on. A new PSK makes a new row, with numbers from zero unless it
+    was in use here before (SpentKey).
     """
 
     __tablename__ = "cojp_contexts"
@@ -77,6 +78,20 @@ class CojpContext(Base):
     next_sequence: Mapped[int] = mapped_column(BigInteger, default=0)
     replay_index: Mapped[int] = mapped_column(BigInteger, default=0)
     replay_bitmap: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class SpentKey(Base):
+    """How far a CoJP key was used before it was taken away; ``check`` is a hash of it.
+
+    A key from a factory may be imported again after a denial. Numbers from zero would then repeat nonces.
+    """
+
+    __tablename__ = "spent_keys"
+
+    check: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    next_sequence: Mapped[int] = mapped_column(BigInteger)
+    replay_index: Mapped[int] = mapped_column(BigInteger)
+    replay_bitmap: Mapped[int] = mapped_column(BigInteger)
 
 
 class LinkKey(Base):

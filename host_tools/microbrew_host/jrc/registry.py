@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from aiocoap.numbers.codes import Code
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from microbrew_host.jrc.database import CojpContext, Device, Setting
+from microbrew_host.jrc.database import CojpContext, Device, Setting, SpentKey
 from microbrew_host.jrc.refusal import Refusal
 
 FIRST_SHORT_ADDRESS = 0x0001
@@ -75,19 +77,40 @@ def _is_placeholder(session: Session, device: Device) -> bool:
 
 
 def set_psk(session: Session, device: Device, psk: bytes) -> None:
-    """Replace the CoJP context of ``device``: a new key with numbers from zero. Its short address stays."""
+    """Replace the CoJP context of ``device``: numbers from zero, or on from where ``psk`` was used here before.
+
+    Its short address stays.
+    """
     if device.eui64 is None:
         raise ValueError("a device without an EUI-64 has no CoJP context")
     drop_psk(session, device)
-    session.add(CojpContext(device_id=device.id, eui64=device.eui64, psk=psk))
+    context = CojpContext(device_id=device.id, eui64=device.eui64, psk=psk)
+    spent = session.get(SpentKey, _check(psk))
+    if spent is not None:
+        context.next_sequence = spent.next_sequence
+        context.replay_index = spent.replay_index
+        context.replay_bitmap = spent.replay_bitmap
+    session.add(context)
 
 
 def drop_psk(session: Session, device: Device) -> None:
     """Take away the CoJP context of ``device``, if any."""
     old = session.scalar(select(CojpContext).where(CojpContext.device_id == device.id))
     if old is not None:
+        session.merge(
+            SpentKey(
+                check=_check(old.psk),
+                next_sequence=old.next_sequence,
+                replay_index=old.replay_index,
+                replay_bitmap=old.replay_bitmap,
+            )
+        )
         session.delete(old)
         session.flush()
+
+
+def _check(psk: bytes) -> bytes:
+    return hashlib.sha256(b"spent" + psk).digest()[:16]
 
 
 def short_address(session: Session, device: Device) -> bytes:

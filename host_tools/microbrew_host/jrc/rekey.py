@@ -40,7 +40,7 @@ from microbrew_host.jrc.database import (
     RekeyResult,
 )
 from microbrew_host.jrc.journal import Journal, show
-from microbrew_host.jrc.oscore_contexts import Contexts
+from microbrew_host.jrc.oscore_contexts import Contexts, StoredContext
 from microbrew_host.jrc.transports import Peer
 
 OK = "ok"
@@ -159,18 +159,25 @@ class Rekeyer:
         if context is None:
             return "it has no key with this registrar any more"
         message = Message(code=Code.POST, uri_path=("j",), uri_host=_HOST, payload=self._parameters(rekey_id))
-        message.transport_tuning = self._tuning
         try:
-            protected, request_id = context.protect_request(message)
-            protected.transport_tuning = self._tuning
-            protected.remote = self._peer(device.address, device.port)
-            outer = await self._coap.request(protected, handle_blockwise=False).response
-            answer, _ = context.unprotect(outer, request_id)
+            peer = self._peer(device.address, device.port)
+            answer = await self._ask(context, peer, message)
+            if answer.code == Code.UNAUTHORIZED and answer.opt.echo is not None:
+                # The node lost its replay window and wants to see that this is no replay (RFC 8613 appendix B.1.2).
+                answer = await self._ask(context, peer, message.copy(echo=answer.opt.echo))
         except (oscore.NotAProtectedMessage, oscore.ProtectionInvalid):
             return "its answer was not protected by its key"
         except (error.Error, ValueError):
             return "it did not answer"
         return _result(answer)
+
+    async def _ask(self, context: StoredContext, peer: Peer, message: Message) -> Message:
+        protected, request_id = context.protect_request(message)
+        protected.transport_tuning = self._tuning
+        protected.remote = peer
+        outer = await self._coap.request(protected, handle_blockwise=False).response
+        answer, _ = context.unprotect(outer, request_id)
+        return answer
 
     def _parameters(self, rekey_id: int) -> bytes:
         with self._database.transaction() as session:

@@ -1,0 +1,14 @@
+"""The module ``board`` of our MicroPython port (boards/common/modboard.c)."""
+
+RELEASE: bool
+
+class Flash:
+    """The store's flash, a block device as ``vfs`` wants it; every ``Flash()`` is the same object.
+
+    Offsets may reach over the block's end, never over the flash's: OSError(EINVAL). Writing clears bits only, and is
+    done when it returns. Each method returns 0, or ``-EIO`` when the medium fails.
+    """
+
+    def readblocks(self, block: int, buf: bytearray | memoryview, offset: int = 0, /) -> int: ...
+    def writeblocks(self, block: int, buf: bytes | bytearray | memoryview, offset: int, /) -> int: ...
+    def ioctl(self, request: int, argument: int, /) -> int | None: ...

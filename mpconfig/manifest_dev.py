@@ -1,0 +1,3 @@
+# ruff: noqa: F821
+include("manifest_device.py")
+freeze("../boards/common/modules", ("_boot.py", "device.py"))

@@ -1,0 +1,2 @@
+# ruff: noqa: F821
+include("manifest_device.py", sockets=True)
