@@ -8,11 +8,22 @@ MICROPYTHON ?= $(BIN)/micropython
 SECONDS ?= 60
 PYTEST := $(BIN)/python -m pytest
 
+# The firmware image: which board and variant (dev, release), and where the sources of MicroPython and mbedTLS are.
+BOARD ?= qemu_an386
+VARIANT ?= dev
+SOURCES := $(CURDIR)/build/src
+MPY_DIR ?= $(SOURCES)/micropython
+MBEDTLS_DIR ?= $(SOURCES)/mbedtls
+IMAGE := $(CURDIR)/build/firmware/$(BOARD)$(if $(filter-out unix,$(BOARD)),-$(VARIANT))
+MPY_CROSS := $(CURDIR)/build/mpy-cross/mpy-cross
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
+
 export MICROPYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help venv tools demo test test-unit test-host test-interop test-e2e lint type bench fuzz lock clean
+.PHONY: sources firmware firmware-board firmware-unix toolchain
 
 help: ## show this overview
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +77,35 @@ type: $(STAMP) ## mypy
 
 bench: $(STAMP) ## measure bytes, heap, crypto, handshakes; figures in build/bench/unix.json
 	@set -e; for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench </dev/null; done
+
+sources: ## obtain the pinned sources that MPY_DIR= and MBEDTLS_DIR= do not name, into build/src
+	@$(PYTHON3) mpconfig/sources.py $(if $(filter $(SOURCES)/%,$(MPY_DIR)),micropython) \
+		$(if $(filter $(SOURCES)/%,$(MBEDTLS_DIR)),mbedtls) </dev/null
+
+toolchain:
+	@command -v arm-none-eabi-gcc >/dev/null || $(MAKE) --no-print-directory apt-gcc-arm-none-eabi
+	@echo '#include <string.h>' | arm-none-eabi-gcc -E -o /dev/null - 2>/dev/null || \
+		$(MAKE) --no-print-directory apt-libnewlib-arm-none-eabi
+	@command -v qemu-system-arm >/dev/null || $(MAKE) --no-print-directory apt-qemu-system-arm
+
+$(MPY_CROSS): | sources
+	@$(MAKE) --no-print-directory -j$(JOBS) -C $(MPY_DIR)/mpy-cross BUILD=$(@D) >/dev/null
+
+# What every image is built with. MicroPython would otherwise call itself by this tree's git commit.
+BUILD_IMAGE = MICROPY_GIT_TAG="v$$(sed -n 's/.define MICROPY_VERSION_M[A-Z]* \([0-9]*\)$$/\1/p' \
+		$(MPY_DIR)/py/mpconfig.h | paste -sd.)" MICROPY_MPYCROSS=$(MPY_CROSS) \
+	$(MAKE) --no-print-directory -j$(JOBS) ROOT=$(CURDIR) BUILD=$(IMAGE) MICROPY_MPYCROSS=$(MPY_CROSS) \
+		MPY_DIR=$(abspath $(MPY_DIR)) MBEDTLS_DIR=$(abspath $(MBEDTLS_DIR)) PYTHON3=$(PYTHON3)
+
+firmware: $(if $(filter unix,$(BOARD)),firmware-unix,firmware-board) ## build an image: BOARD=qemu_an386|unix VARIANT=dev|release
+
+firmware-board: sources toolchain $(MPY_CROSS)
+	@test -f boards/$(BOARD)/board.mk || { echo "No board $(BOARD); there are: $$(ls boards | grep -v -e common -e README)" >&2; exit 1; }
+	@$(BUILD_IMAGE) -C boards/common BOARD=$(BOARD) VARIANT=$(VARIANT)
+	@$(PYTHON3) boards/common/sizes.py $(IMAGE)
+
+firmware-unix: sources $(MPY_CROSS)
+	@$(BUILD_IMAGE) -C $(MPY_DIR)/ports/unix VARIANT=unix VARIANT_DIR=$(CURDIR)/boards/unix
 
 fuzz: $(STAMP) ## feed mutated input to the decoders for SECONDS=60: each tests/fuzz/fuzz_*.py
 	@set -e; for fuzz in tests/fuzz/fuzz_*.py; do echo "== $$fuzz"; $(BIN)/python $$fuzz --seconds $(SECONDS); done

@@ -12,7 +12,7 @@ from microbrew import crypto
 from microbrew.errors import MicrobrewError
 
 # Compiling source takes much more heap than the code that comes out, in large pieces. So the stack is imported from
-# the bottom up, no import inside another that waits for it, and tidied in between: two thirds of the heap suffice.
+# the bottom up, no import inside another that waits for it, and tidied in between: three quarters of the heap suffice.
 _LAYERS = (
     "mac.link",
     "ip.network",
@@ -41,22 +41,28 @@ class Clock:
 
 
 def load():
-    """Import everything that a device needs; the crypto backend."""
-    backend = crypto.load()
-    gc.collect()
+    """Import everything that a device needs above its identity."""
     for name in _LAYERS:
         __import__("microbrew." + name)
         gc.collect()
-    return backend
 
 
 def main(argv):
     path, ether = argv[1], argv[2]
     host, port = ether.rsplit(":", 1)
-    backend = load()
-    from microbrew.compat import heap_used
+    backend = crypto.load()
+    if backend.name == "pure":
+        # Otherwise it comes with the first signature, on a heap that is full by then.
+        __import__("microbrew.crypto.pure.ecdsa")
+    gc.collect()
     from microbrew.identity.idevid import Identity
     from microbrew.identity.store import Store
+
+    store = Store(path)
+    # First use of the pure backend: its table is made while the heap is still empty.
+    eui64 = Identity.load(store, backend).eui64
+    load()
+    from microbrew.compat import heap_used
     from microbrew.node import Node
     from microbrew.radio.zep import ZepRadio
 
@@ -67,10 +73,9 @@ def main(argv):
         # The time of writing, not of the step: what a computation in between took shows.
         print("%d %s %s" % (clock(), event, text))
 
-    store = Store(path)
     if "reset" in argv[3:]:
         store.factory_reset()
-    radio = ZepRadio(Identity.load(store, backend).eui64, host, int(port), clock)
+    radio = ZepRadio(eui64, host, int(port), clock)
     node = Node(radio, store, backend, log, clock())
     log(clock(), "boot", "crypto %s, serial %s" % (backend.name, node.parts.identity.serial))
     peak = 0

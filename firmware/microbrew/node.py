@@ -60,6 +60,7 @@ class Node:
         self.listener = Listener()
         self.pledge = None
         self.member = None
+        self._arrival = None
         record = store.read(membership.RECORD)
         if record is None:
             self._become_pledge()
@@ -70,6 +71,11 @@ class Node:
         """Do everything that is due; the deadline in ms at which to come back, or None for the next frame."""
         self.now = now
         parts = self.parts
+        if self._arrival is not None:
+            # Here, where the attempt that led to it holds no memory any more.
+            member = self._arrival
+            self._arrival = None
+            self._become_member(member, now)
         if parts.link.receive(now):
             return now
         role = self.pledge or self.member
@@ -79,11 +85,12 @@ class Node:
             other = layer.poll(now)
             if other is not None and (due is None or other < due):
                 due = other
-        return due
+        return due if self._arrival is None else now
 
     def factory_reset(self, now):
         """Forget every network; the device is a pledge again, with its factory identity. Raises StoreError."""
         self.parts.store.factory_reset()
+        self._arrival = None
         if self.member is not None:
             self.member.stop()
             self.member = None
@@ -131,7 +138,7 @@ class Node:
                 "imprinted" if member.imprinted else "by its key",
             ),
         )
-        self._become_member(member, now)
+        self._arrival = member
 
     def _on_lost(self, now):
         """The way to the root is gone: join the same network again, through whoever is there."""

@@ -16,9 +16,10 @@ from collections.abc import AsyncIterator
 
 from results import ROOT, save
 
+from microbrew_host.demo import parts
 from microbrew_host.demo.device import PHASES, Device
 from microbrew_host.demo.process import Process
-from microbrew_host.demo.run import HEAP_SIZE, Demo, firmware, interpreter
+from microbrew_host.demo.run import HEAP_SIZE, Demo
 from microbrew_host.demo.scenario import DEVICES, Scenario, free_ports, serial_of
 
 # UDP payload bytes of a whole join on the pledge's side of the proxy: now, and the goal after that.
@@ -61,8 +62,7 @@ async def _joins(scenario: Scenario, heap: int) -> bool:
     """Whether a device with ``heap`` kB joins and becomes a join proxy, without running out of memory on the way."""
     name, eui64, _ = DEVICES[0]
     device = Device(name, serial_of(eui64), eui64)
-    argv = [interpreter(), "-X", f"heapsize={heap}k", str(firmware() / "main.py")]
-    argv += [str(scenario.store(eui64)), f"127.0.0.1:{scenario.ports.ether}", "reset"]
+    argv = parts.device(scenario.store(eui64), scenario.ports.ether, f"{heap}k", reset=True)
     process = Process(f"device with {heap} kB", argv, scenario.root / f"device-{heap}k.log", device.feed)
     await process.start()
     try:
@@ -145,7 +145,7 @@ def _bits() -> str:
     import subprocess
 
     script = "import sys; print(32 if sys.maxsize < 1 << 32 else 64)"
-    ran = subprocess.run([interpreter(), "-c", script], capture_output=True, text=True, check=True)
+    ran = subprocess.run([parts.interpreter(), "-c", script], capture_output=True, text=True, check=True)
     return ran.stdout.strip() + "-bit"
 
 

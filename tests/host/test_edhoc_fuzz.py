@@ -11,12 +11,22 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from microbrew import cbor
+from microbrew.coap.message import Message
 from microbrew.cose.encrypt0 import enc_structure
-from microbrew.crypto import P256
+from microbrew.crypto import ED25519, P256, X25519
 from microbrew.crypto.host import HostCrypto
-from microbrew.edhoc import initiator, key_schedule, messages, responder
-from microbrew.edhoc.credentials import Own, Peer, certificates, own_kccs, peer_kccs, peer_reference
-from microbrew.errors import DecodeError, EdhocError
+from microbrew.edhoc import combined, initiator, key_schedule, messages, responder, x509
+from microbrew.edhoc.credentials import (
+    Own,
+    Peer,
+    certificates,
+    own_kccs,
+    parameters,
+    peer_kccs,
+    peer_reference,
+)
+from microbrew.edhoc.cwt import peer_kcwt
+from microbrew.errors import CoapError, DecodeError, EdhocError
 
 with open("tests/vectors/edhoc.json") as file:
     FILE = json.load(file)
@@ -81,7 +91,11 @@ def peers(id_cred: bytes) -> list[Peer]:
     found = [Peer(OWN.cred, PRIVATE.public)]
     found.append(only_edhoc_error(peer_kccs, id_cred))
     found.append(only_edhoc_error(peer_reference, id_cred, lambda label, value: found[0]))
+    found.append(only_edhoc_error(peer_kcwt, CRYPTO, id_cred, PRIVATE.public, 1))
     only_edhoc_error(certificates, id_cred)
+    only_edhoc_error(x509.bag, id_cred)
+    only_edhoc_error(x509.fetched, CRYPTO, id_cred, lambda uri: uri.encode())
+    only_edhoc_error(parameters, id_cred)
     return [peer for peer in found if peer is not None]
 
 
@@ -150,6 +164,40 @@ def test_plaintext_3_of_an_attacker(method: int, plaintext: bytes) -> None:
     received = only_edhoc_error(wait.receive, message_3)
     if received is not None:
         assert only_edhoc_error(received.verify, peers(received.id_cred_i)[-1]) is None
+
+
+HEADERS = st.dictionaries(st.sampled_from([4, 13, 14, 32, 33, 34, 35]), ITEMS, min_size=1, max_size=3).map(cbor.encode)
+
+
+@FUZZ
+@given(HEADERS | ITEMS.map(cbor.encode) | st.binary(max_size=60))
+def test_header_maps(id_cred: bytes) -> None:
+    peers(id_cred)
+
+
+@FUZZ
+@given(HEADERS | HOSTILE, st.integers(0, 3))
+def test_message_1_for_the_other_curves(hostile: bytes, method: int) -> None:
+    own = tuple(own_kccs(CRYPTO.generate(curve)) for curve in (X25519, ED25519))
+    start = responder.Start(CRYPTO, (0, 1, 2, 3), (0, 1), {0: own, 1: own})
+    received = only_edhoc_error(
+        start.receive, bytes((method, 0)) + b"\x58\x20" + hostile[:32].ljust(32, b"x") + b"\x0e"
+    )
+    if received is not None:
+        only_edhoc_error(received.message_2, b"")
+
+
+@FUZZ
+@given(st.binary(max_size=60) | HOSTILE, st.binary(max_size=8), st.integers(0, 255))
+def test_combined_requests(payload: bytes, oscore: bytes, code: int) -> None:
+    request = Message(0, code, 1, b"", [(9, oscore), (21, b"")], payload)
+    try:
+        message_3, rest = combined.split(request)
+    except CoapError as error:
+        assert error.code == 0x80
+        return
+    assert message_3 + rest.payload == payload
+    assert combined.combine(message_3, rest).payload == payload
 
 
 @FUZZ

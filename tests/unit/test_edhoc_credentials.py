@@ -131,9 +131,7 @@ class KidTest(unittest.TestCase):
 
 class ParametersTest(unittest.TestCase):
     def test_several_parameters(self):
-        self.assertEqual(
-            credentials.parameters(unhexlify("a2044109 0a4101".replace(" ", ""))), {4: b"\x09", 10: b"\x01"}
-        )
+        self.assertEqual(credentials.parameters(unhexlify("a20441090a4101")), {4: b"\x09", 10: b"\x01"})
 
     def test_no_map_or_an_empty_one(self):
         for id_cred in (

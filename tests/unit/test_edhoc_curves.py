@@ -40,7 +40,7 @@ class Run:
 
     def __init__(self, method, suite):
         self.message_1, wait = initiator.Start(CRYPTO, method, (suite,), b"", own_i(method, suite)).message_1()
-        start = responder.Start(CRYPTO, (0, 1, 2, 3), (0, 1, 2, 3), {number: ALL_R for number in range(4)})
+        start = responder.Start(CRYPTO, (0, 1, 2, 3), (0, 1, 2, 3), dict.fromkeys(range(4), ALL_R))
         received = start.receive(self.message_1)
         self.message_2, wait_3 = received.message_2(b"\x05")
         received = wait.receive(self.message_2)

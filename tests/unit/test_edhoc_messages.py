@@ -215,6 +215,12 @@ class ErrorTest(unittest.TestCase):
         self.assertEqual(messages.error_message(2, (2, 3)), unhexlify("02820203"))
         self.assertEqual(messages.error_message(3, True), unhexlify("03f5"))
 
+    def test_limits_of_a_receiver_are_kept(self):
+        for suites_r in ((), (2,) * 9):
+            with self.assertRaises(ValueError):
+                messages.error_message(2, suites_r)
+        self.assertEqual(len(messages.error_message(1, "x" * 1000)), 1 + 2 + 128)
+
     def test_success_and_unknown_codes_are_never_sent(self):
         for code in (0, 4, 23, -1):
             with self.assertRaises(ValueError):
@@ -288,6 +294,19 @@ class EadTest(unittest.TestCase):
         field = ead.encode_items(items)
         self.assertEqual(field, unhexlify("014361626339fffe19012c40"))
         self.assertEqual(messages.parse_plaintext_4(field), items)
+
+    def test_padding_gives_any_length(self):
+        for field in (b"", ead.encode_items([(-7, b"value")])):
+            for length in list(range(len(field), len(field) + 300)) + [1000]:
+                padded = ead.pad(field, length, lambda n: b"\xa5" * n)
+                self.assertEqual(len(padded), length)
+                self.assertEqual(messages.parse_plaintext_4(padded), messages.parse_plaintext_4(field))
+
+    def test_padding_that_cannot_be(self):
+        with self.assertRaises(ValueError):
+            ead.pad(b"\x01\x02", 1, bytes)
+        with self.assertRaises(ValueError):
+            ead.pad(ead.encode_items([(1, None)] * 4), 10, bytes)
 
     def test_encoder_keeps_the_limits_of_the_reader(self):
         with self.assertRaises(ValueError):

@@ -68,7 +68,7 @@ class Trace:
             CRYPTO,
             (self.method,),
             supported or (self.suite,),
-            {number: own for number in supported or (self.suite,)},
+            dict.fromkeys(supported or (self.suite,), own),
             ephemeral=self.ephemeral("Y"),
         )
 

@@ -6,7 +6,7 @@ from binascii import unhexlify
 
 from microbrew import crypto
 from microbrew.crypto import P256
-from microbrew.edhoc import ead, initiator, responder
+from microbrew.edhoc import ead, initiator, messages, responder
 from microbrew.edhoc.credentials import Peer, certificates, own_kccs, own_x5chain, peer_kccs, peer_x5chain
 from microbrew.errors import EdhocError, StateError
 
@@ -61,7 +61,7 @@ class Watch:
     def __init__(self, state):
         self.session = state._session
         session = self.session
-        self.buffers = [s for s in (session.prk, session.prk_out) if s is not None]
+        self.buffers = [s for s in (session.prk, session.prk_out, session.plaintext) if isinstance(s, bytearray)]
         self.ephemeral = session.ephemeral
 
     def remains(self):
@@ -72,10 +72,14 @@ class Watch:
                 left.append("buffer")
         if self.ephemeral is not None and self.ephemeral.secret is not None:
             left.append("ephemeral")
-        for name in ("prk", "prk_out", "ephemeral", "plaintext", "received", "own", "th", "g_peer"):
-            if getattr(self.session, name) is not None:
+        for name in type(self.session).__slots__:
+            if name not in PUBLIC and getattr(self.session, name) is not None:
                 left.append(name)
         return left
+
+
+# What a session may keep: whoever was on the way here chose it.
+PUBLIC = ("crypto", "known_ead", "method", "suite")
 
 
 def flip(message, position):
@@ -129,9 +133,11 @@ class ExportTest(unittest.TestCase):
             for j in range(i):
                 self.assertNotEqual(keys[i], keys[j])
 
-    def test_a_negative_label_is_refused(self):
-        with self.assertRaises(ValueError):
-            self.run_.done_i.exporter(-1, b"", 16)
+    def test_labels_and_lengths_out_of_range_are_refused(self):
+        for label, length in ((-1, 16), (32768, -1), (32768, 8161)):
+            with self.assertRaises(ValueError):
+                self.run_.done_i.exporter(label, b"", length)
+        self.assertEqual(len(self.run_.done_i.exporter(32768, b"", 8160)), 8160)
 
     def test_key_update_changes_keys_alike_on_both_sides(self):
         before = self.run_.done_i.oscore()
@@ -357,6 +363,131 @@ class FailureTest(unittest.TestCase):
             received.verify(peer_kccs(received.id_cred_r))
 
 
+class Counting:
+    """The crypto backend, counting the expensive verbs."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def ecdh(self, private, peer):
+        self.calls += 1
+        return CRYPTO.ecdh(private, peer)
+
+    def verify(self, *args):
+        self.calls += 1
+        CRYPTO.verify(*args)
+
+    def __getattr__(self, name):
+        return getattr(CRYPTO, name)
+
+
+class CandidatesTest(unittest.TestCase):
+    """Several credentials under one kid: verify finds the one that fits, by the same work whichever it is."""
+
+    def others(self, count):
+        return [Peer(own_kccs(CRYPTO.generate(P256)).cred, CRYPTO.generate(P256).public) for _ in range(count)]
+
+    def received(self, method):
+        run = Run(method).to_message_2()
+        received = run.wait_2.receive(run.message_2)
+        received._session.crypto = Counting()
+        return run, received
+
+    def test_the_right_one_is_found_at_any_place_by_the_same_work(self):
+        for method in (0, 3):
+            calls = []
+            for place in range(4):
+                run, received = self.received(method)
+                right = peer_kccs(received.id_cred_r)
+                peers = self.others(3)
+                peers.insert(place, right)
+                counter = received._session.crypto
+                verified = received.verify(peers)
+                self.assertIs(verified.peer, right)
+                calls.append(counter.calls)
+                self.message_3, done = verified.message_3()
+                received = run.wait_3.receive(self.message_3)
+                peers[place] = peer_i(received.id_cred_i)
+                done_r = received.verify(peers)
+                self.assertIs(done_r.peer, peers[place])
+                self.assertEqual(done.oscore(), done_r.oscore())
+            self.assertEqual(calls, [4] * 4)
+
+    def test_the_first_of_two_that_fit_is_taken(self):
+        run, received = self.received(3)
+        right = peer_kccs(received.id_cred_r)
+        again = Peer(right.cred, right.public)
+        self.assertIs(received.verify((right, again)).peer, right)
+
+    def test_none_that_fits(self):
+        for method in (0, 3):
+            _, received = self.received(method)
+            watch = Watch(received)
+            with self.assertRaises(EdhocError) as caught:
+                received.verify(self.others(4))
+            self.assertEqual((caught.exception.code, caught.exception.info), (1, "authentication failed"))
+            self.assertEqual(watch.remains(), [])
+
+    def test_our_own_credential_among_them_is_passed_over(self):
+        run, received = self.received(3)
+        right = peer_kccs(received.id_cred_r)
+        verified = received.verify([Peer(OWN_I.cred, KEY_I.public), right])
+        self.assertIs(verified.peer, right)
+
+    def test_none_and_too_many_are_the_callers_mistake(self):
+        run, received = self.received(3)
+        for peers in ([], (), self.others(5)):
+            with self.assertRaises(ValueError):
+                received.verify(peers)
+        received.verify(peer_kccs(received.id_cred_r))
+
+
+class WipingTest(unittest.TestCase):
+    def test_a_step_that_fails_by_our_own_fault_leaves_nothing_either(self):
+        key = CRYPTO.load_private(P256, bytes(range(1, 33)))
+        message_1, wait = initiator.Start(CRYPTO, 3, (2,), b"", own_kccs(key)).message_1()
+        message_2, _ = responder.Start(CRYPTO, (3,), (2,), {2: OWN_R}).receive(message_1).message_2(b"\x05")
+        received = wait.receive(message_2)
+        verified = received.verify(peer_kccs(received.id_cred_r))
+        key.wipe()
+        watch = Watch(verified)
+        with self.assertRaises(StateError):
+            verified.message_3()
+        self.assertEqual(watch.remains(), [])
+        self.assertIsNone(verified._session)
+
+    def test_a_broken_random_generator_ends_the_run(self):
+        broken = type(CRYPTO)(lambda length: bytes(length))
+        run = initiator.Start(broken, 3, (2,), b"", OWN_I)
+        watch = Watch(run)
+        with self.assertRaises(EdhocError):
+            run.message_1()
+        self.assertEqual(watch.remains(), [])
+
+    def test_prks_are_overwritten_as_the_run_goes_on(self):
+        run = Run(3).to_message_2()
+        before = run.wait_3._session.prk
+        self.assertNotEqual(bytes(before), bytes(32))
+        received = run.wait_2.receive(run.message_2)
+        prk_2e = received._session.prk
+        plaintext = received._session.plaintext
+        verified = received.verify(peer_kccs(received.id_cred_r))
+        prk_3e2m = verified._session.prk
+        self.assertEqual((bytes(prk_2e), bytes(plaintext)), (bytes(32), bytes(len(plaintext))))
+        self.assertEqual(bytes(prk_3e2m), bytes(before))
+        message_3, _ = verified.message_3()
+        self.assertEqual(bytes(prk_3e2m), bytes(32))
+        received = run.wait_3.receive(message_3)
+        received.verify(peer_i(received.id_cred_i))
+        self.assertEqual(bytes(before), bytes(32))
+
+    def test_a_signers_own_key_survives(self):
+        # The credential belongs to the application, not to the run.
+        run = Run(0).to_done()
+        run.done_i.wipe()
+        self.assertIsNotNone(KEY_I.secret)
+
+
 class EadTest(unittest.TestCase):
     def test_items_of_every_message_arrive(self):
         run = Run(0, known_i=(7,), known_r=(7,))
@@ -384,6 +515,70 @@ class EadTest(unittest.TestCase):
         with self.assertRaises(EdhocError):
             run.done_i.receive_message_4(run.done_r.message_4(field))
 
+    def test_padding_hides_what_it_is_added_to(self):
+        lengths = []
+        for value in (b"", b"short", b"a value of some length"):
+            field = ead.pad(ead.encode_items([(300, value)]), 60, CRYPTO.random)
+            run = Run(0).to_done(field, field, field)
+            self.assertEqual(run.received_3.ead_3, [(300, value)])
+            message_4 = run.done_r.message_4(field)
+            self.assertEqual(run.done_i.receive_message_4(message_4), [(300, value)])
+            lengths.append([len(message) for message in (run.message_1, run.message_2, run.message_3, message_4)])
+        self.assertEqual(lengths[0], lengths[1])
+        self.assertEqual(lengths[0], lengths[2])
+
+    def test_unknown_items_that_are_not_critical_are_authenticated_all_the_same(self):
+        field = ead.encode_items([(301, b"x")])
+        run = Run(3).to_message_2(b"", field)
+        changed = flip(run.message_2, len(run.message_2) - 1)
+        received = run.wait_2.receive(changed)
+        self.assertEqual(received.ead_2, [(301, b"y")])
+        with self.assertRaises(EdhocError):
+            received.verify(peer_kccs(received.id_cred_r))
+
+
+class ErrorOutTest(unittest.TestCase):
+    """Whatever fails in either role becomes an error message that the other role understands."""
+
+    def told(self, step, *args):
+        with self.assertRaises(EdhocError) as caught:
+            step(*args)
+        error = caught.exception
+        self.assertFalse(error.received)
+        return messages.error_message(error.code, error.info)
+
+    def test_the_responders_errors_reach_the_initiator(self):
+        run = Run().to_message_1()
+        other = responder.Start(CRYPTO, (0,), (3,), {3: OWN_R})
+        with self.assertRaises(EdhocError) as caught:
+            run.wait_2.receive(self.told(other.receive, run.message_1))
+        self.assertEqual((caught.exception.code, caught.exception.info), (2, [3]))
+        self.assertTrue(caught.exception.received)
+        run = Run().to_message_3()
+        refusal = self.told(run.wait_3.receive, flip(run.message_3, 3))
+        with self.assertRaises(EdhocError) as caught:
+            run.done_i.receive_message_4(refusal)
+        self.assertEqual((caught.exception.code, caught.exception.info), (1, "authentication failed"))
+
+    def test_the_initiators_errors_reach_the_responder(self):
+        run = Run(3).to_message_2()
+        refusal = self.told(run.wait_2.receive, run.message_2[:40])
+        with self.assertRaises(EdhocError) as caught:
+            run.wait_3.receive(refusal)
+        self.assertEqual((caught.exception.code, caught.exception.info), (1, "malformed message"))
+        run = Run(3).to_message_2()
+        received = run.wait_2.receive(run.message_2)
+        received.wipe()
+        with self.assertRaises(EdhocError) as caught:
+            run.wait_3.receive(messages.error_message(3, True))
+        self.assertEqual(caught.exception.code, 3)
+
+    def test_an_error_in_the_place_of_message_1_is_no_message_1(self):
+        for error in (b"\x01\x62no", b"\x02\x02", b"\x03\xf5"):
+            run = Run()
+            with self.assertRaises(EdhocError):
+                run.r.receive(error)
+
 
 class CallerTest(unittest.TestCase):
     """Mistakes of our own side cost nothing: the state can still do its step."""
@@ -405,6 +600,67 @@ class CallerTest(unittest.TestCase):
         for supported, owns in (((0,), {0: OWN_R}), ((2, 3), {2: OWN_R})):
             with self.assertRaises(ValueError):
                 responder.Start(CRYPTO, (0,), supported, owns)
+
+    def test_ead_fields_that_a_peer_would_refuse_leave_the_state_usable(self):
+        run = Run(3).to_message_1()
+        bad = [
+            b"\x40",
+            b"\xf6",
+            b"\x05\x41",
+            b"\x18\x05",
+            b"\x1a\x00\x01\x00\x00",
+            b"\x01" * 5,
+            b"\x05" + b"\x59\x04\xb0" + bytes(1200),
+        ]
+        fresh = initiator.Start(CRYPTO, 3, (2,), b"", OWN_I)
+        for field in bad:
+            with self.assertRaises(ValueError):
+                fresh.message_1(field)
+        fresh.message_1()
+        received = run.r.receive(run.message_1)
+        for field in bad:
+            with self.assertRaises(ValueError):
+                received.message_2(b"\x05", field)
+        message_2, wait_3 = received.message_2(b"\x05")
+        received = run.wait_2.receive(message_2)
+        verified = received.verify(peer_kccs(received.id_cred_r))
+        for field in bad:
+            with self.assertRaises(ValueError):
+                verified.message_3(field)
+        message_3, _ = verified.message_3()
+        received = wait_3.receive(message_3)
+        done = received.verify(peer_i(received.id_cred_i))
+        for field in bad:
+            with self.assertRaises(ValueError):
+                done.message_4(field)
+        self.assertEqual(len(done.message_4()), 9)
+
+    def test_messages_of_the_greatest_length_arrive(self):
+        def longest(start, step):
+            """The longest EAD field that ``step`` takes; one byte more is refused."""
+            length = start
+            while True:
+                try:
+                    return step(ead.encode_items([(5, bytes(length))]))
+                except ValueError:
+                    length -= 1
+
+        run = Run(3)
+        message_1, wait_2 = longest(1160, run.i.message_1)
+        # The limit counts suites and identifiers at their longest.
+        self.assertGreater(len(message_1), 1150)
+        received = run.r.receive(message_1)
+        message_2, wait_3 = longest(1100, lambda field: received.message_2(b"\x05", field))
+        self.assertIn(len(message_2), (1198, 1199, 1200))
+        received = wait_2.receive(message_2)
+        verified = received.verify(peer_kccs(received.id_cred_r))
+        message_3, done_i = longest(1100, verified.message_3)
+        self.assertIn(len(message_3), (1198, 1199, 1200))
+        received = wait_3.receive(message_3)
+        done_r = received.verify(peer_i(received.id_cred_i))
+        message_4 = longest(1200, done_r.message_4)
+        self.assertGreater(len(message_4), 1185)
+        self.assertEqual(len(done_i.receive_message_4(message_4)), 1)
 
     def test_a_bad_c_r_leaves_the_state_usable(self):
         received = responder.Start(CRYPTO, (3,), (2,), {2: OWN_R}).receive(Run(3).to_message_1().message_1)

@@ -126,6 +126,7 @@ class Pledge:
         self._failed_in = None
         self._excluded = []
         self._reset_attempt()
+        self.log("state", self.state)
 
     # What the node calls
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +42,10 @@ def run(
     scenario = Scenario(directory.resolve(), free_ports())
     scenario.prepare()
     demo = Demo(scenario, loss, seed, heap)
-    seconds = asyncio.run(_run(demo, timeout, console))
+    try:
+        seconds = asyncio.run(_run(demo, timeout, console))
+    except asyncio.CancelledError:
+        raise typer.Exit(128 + signal.SIGTERM) from None
     console.print(display.summary(demo.devices, heap))
     report = directory / "report.json"
     report.write_text(json.dumps(demo.report(seconds), indent=1) + "\n")
@@ -56,6 +60,10 @@ def run(
 
 async def _run(demo: Demo, timeout: float, console: Console) -> float:
     note = f"{demo.loss:.0%} of frames lost"
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - said for the type checker
+    # Whoever ends the demo ends its processes too.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         await demo.start()
         if not console.is_terminal:

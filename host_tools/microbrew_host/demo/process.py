@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -51,12 +52,19 @@ class Process:
         """True while the child lives."""
         return self._process is not None and self._process.returncode is None
 
+    async def kill(self) -> None:
+        """End it without asking, as a power cut would."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+        await self.stop()
+
     async def stop(self) -> None:
         """Ask it to end, and end it if it does not within three seconds."""
         if self._process is None:
             return
         if self._process.returncode is None:
-            self._process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM)
             try:
                 await asyncio.wait_for(self._process.wait(), 3)
             except TimeoutError:

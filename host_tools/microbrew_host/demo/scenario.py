@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from microbrew_host.demo.process import ProcessError
+from microbrew_host.demo.parts import execute
 
 BORDER_ROUTER = "00124b0000000100"
 # name, EUI-64, manufacturer
@@ -55,11 +53,6 @@ def free_ports() -> Ports:
             each.close()
 
 
-def microbrew(*arguments: object) -> list[str]:
-    """Command line of a sub-command of this installation."""
-    return [sys.executable, "-m", "microbrew_host", *map(str, arguments)]
-
-
 class Scenario:
     """The directories under ``root``, which must not exist yet."""
 
@@ -79,17 +72,17 @@ class Scenario:
         """Run the factory and configure the registrar, by the commands a user would type."""
         stores = self.root / "stores"
         for name in ("acme", "rogue"):
-            self._run("factory", "init", self.root / name, "--name", name, "--masa-url", f"localhost:{self.ports.masa}")
+            execute("factory", "init", self.root / name, "--name", name, "--masa-url", f"localhost:{self.ports.masa}")
             addresses = [word for _, eui64, maker in DEVICES if maker == name for word in ("--eui64", eui64)]
-            self._run("factory", "provision", self.root / name, "--out", stores, *addresses)
-        self._run("factory", "provision", self.manufacturer, "--out", stores, "--eui64", BORDER_ROUTER, "--one-touch")
-        self._run(
+            execute("factory", "provision", self.root / name, "--out", stores, *addresses)
+        execute("factory", "provision", self.manufacturer, "--out", stores, "--eui64", BORDER_ROUTER, "--one-touch")
+        execute(
             *("jrc", "init", self.jrc_config.parent, "--network-id", NETWORK_ID, "--manufacturer", self.manufacturer),
             *("--coap", f"127.0.0.1:{self.ports.coap}", "--jpy", f"127.0.0.1:{self.ports.jpy}"),
             *("--jrc-address", JRC_ADDRESS),
         )
         self._tune_registrar()
-        self._run("jrc", "add", "--config", self.jrc_config, "--import", stores / "one-touch.jsonl", "--role", "6lbr")
+        execute("jrc", "add", "--config", self.jrc_config, "--import", stores / "one-touch.jsonl", "--role", "6lbr")
         self._write_topology()
 
     def _tune_registrar(self) -> None:
@@ -102,9 +95,3 @@ class Scenario:
         eui64s = {name: eui64 for name, eui64, _ in DEVICES} | {"R": BORDER_ROUTER}
         links = [f'[[link]]\na = "{eui64s[one]}"\nb = "{eui64s[other]}"\n' for one, other in LINKS]
         self.topology.write_text("\n".join(links))
-
-    def _run(self, *arguments: object) -> None:
-        # The arguments are ours; nothing goes through a shell.
-        result = subprocess.run(microbrew(*arguments), capture_output=True, text=True)  # noqa: S603
-        if result.returncode:
-            raise ProcessError(f"microbrew {arguments[0]} {arguments[1]} failed: {result.stderr.strip()}")

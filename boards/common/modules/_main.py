@@ -1,0 +1,9 @@
+"""What a release image does after start-up, for ever; main.c resets the board when it ends."""
+
+try:
+    import device
+
+    device.run()
+except Exception as error:
+    # The text only: a traceback says nothing without line numbers.
+    print("0 stopped %s: %s" % (type(error).__name__, error))

@@ -1,0 +1,64 @@
+"""The device's program on a board: what firmware/main.py is on the unix port. ``run()`` does not return.
+
+The store is /store on the board's flash. ``board_radio`` is the board's own frozen module: ``make(eui64, clock)``
+gives its radio. Log lines go to the console: milliseconds since the start, event, text. The watchdog runs from here on,
+so that neither a hanging radio nor an error of ours keeps a device off the network for long.
+"""
+
+import gc
+import time
+
+import board
+import board_radio
+import machine
+from micropython import const
+from microbrew import crypto
+from microbrew.identity.idevid import Identity
+from microbrew.identity.store import Store
+from microbrew.node import Node
+
+STORE = "/store"
+
+# Longer than the longest step, a handshake computed in Python on a slow chip.
+_WATCHDOG_MS = const(60000)
+_IDLE_MS = const(1000)
+
+
+class Clock:
+    """Milliseconds since its making; ``ticks_ms`` wraps, this does not, if asked once in a while."""
+
+    def __init__(self):
+        self._ticks = time.ticks_ms()
+        self._now = 0
+
+    def __call__(self):
+        ticks = time.ticks_ms()
+        self._now += time.ticks_diff(ticks, self._ticks)
+        self._ticks = ticks
+        return self._now
+
+
+def run():
+    """Be a device for ever. Raises MicrobrewError if the store or the crypto is not fit for it."""
+    watchdog = machine.WDT(timeout=_WATCHDOG_MS)
+    backend = crypto.load(release=board.RELEASE)
+    clock = Clock()
+
+    def log(_now, event, text):
+        print("%d %s %s" % (clock(), event, text))
+
+    store = Store(STORE)
+    radio = board_radio.make(Identity.load(store, backend).eui64, clock)
+    node = Node(radio, store, backend, log, clock())
+    log(0, "boot", "crypto %s, serial %s" % (backend.name, node.parts.identity.serial))
+    peak = 0
+    while True:
+        now = clock()
+        deadline = node.step(now)
+        watchdog.feed()
+        gc.collect()
+        used = gc.mem_alloc()
+        if used > peak:
+            peak = used
+            log(now, "heap", "peak=%d" % peak)
+        radio.wait(_IDLE_MS if deadline is None else max(0, min(_IDLE_MS, deadline - clock())))

@@ -1,0 +1,2 @@
+// Start of the emulated flash: after the options.
+void flash_init(void);
