@@ -1,29 +1,19 @@
-"""Entry point of a device on the unix port: ``micropython main.py STORE ETHER_HOST:PORT [reset]``.
+"""Entry point of a device on the unix port: ``micropython main.py STORE RADIO [reset]``.
 
-STORE is the directory that the factory filled; ETHER is the air (``microbrew ether``). With ``reset`` the device
-forgets its networks first. Log lines go to standard output: milliseconds since the start, event, text.
+STORE is the directory that the factory filled. RADIO is HOST:PORT of an air (``microbrew ether``), or ``serial:PATH``
+or ``tcp:HOST:PORT`` of a radio behind a wire (docs/serial-radio.md). With ``reset`` the device forgets its networks
+first. Log lines go to standard output: milliseconds since the start, event, text.
 """
 
 import gc
 import sys
 import time
 
-from microbrew import crypto
 from microbrew.errors import MicrobrewError
 
-# Compiling source takes much more heap than the code that comes out, in large pieces. So the stack is imported from
-# the bottom up, no import inside another that waits for it, and tidied in between: three quarters of the heap suffice.
-_LAYERS = (
-    "mac.link",
-    "ip.network",
-    "coap.exchange",
-    "coap.blockwise",
-    "edhoc.initiator",
-    "join.pledge",
-    "join.member",
-    "node",
-    "radio.zep",
-)
+# Bytes between collections while source is compiled, which takes many times the heap of the code that comes out. With
+# the default, collecting only when nothing is left, code ends up all over the heap with holes that nothing fits in.
+_COMPILING = 4096
 
 
 class Clock:
@@ -40,34 +30,59 @@ class Clock:
         return self._now
 
 
-def load():
-    """Import everything that a device needs above its identity."""
-    for name in _LAYERS:
-        __import__("microbrew." + name)
-        gc.collect()
+def open_radio(where, eui64, clock):
+    """The radio that ``where`` names. Raises OSError."""
+    kind, _, target = where.partition(":")
+    if kind not in ("serial", "tcp"):
+        from microbrew.radio.zep import ZepRadio
+
+        host, port = where.rsplit(":", 1)
+        return ZepRadio(eui64, host, int(port), clock)
+    from microbrew.radio.serial import SerialRadio
+
+    if kind == "serial":
+        import termios
+
+        stream = open(target, "r+b")
+        termios.setraw(stream.fileno())
+        mode = termios.tcgetattr(stream.fileno())
+        # VMIN 0: a read returns what is there.
+        mode[6][6] = 0
+        termios.tcsetattr(stream.fileno(), termios.TCSANOW, mode)
+    else:
+        import socket
+
+        host, port = target.rsplit(":", 1)
+        stream = socket.socket()
+        stream.connect(socket.getaddrinfo(host, port)[0][-1])
+        stream.setblocking(False)
+        # IPPROTO_TCP, TCP_NODELAY: messages are small, and an acknowledgement waits for each.
+        stream.setsockopt(6, 1, 1)
+    return SerialRadio(eui64, stream, clock)
 
 
 def main(argv):
-    path, ether = argv[1], argv[2]
-    host, port = ether.rsplit(":", 1)
+    path, where = argv[1], argv[2]
+    gc.threshold(_COMPILING)
+    from microbrew import crypto
+    from microbrew.compat import heap_used
+    from microbrew.identity.idevid import Identity
+    from microbrew.identity.store import Store
+
     backend = crypto.load()
     if backend.name == "pure":
         # Otherwise it comes with the first signature, on a heap that is full by then.
         __import__("microbrew.crypto.pure.ecdsa")
-    gc.collect()
-    from microbrew.identity.idevid import Identity
-    from microbrew.identity.store import Store
-
     store = Store(path)
-    # First use of the pure backend: its table is made while the heap is still empty.
+    # The first use of the pure backend makes its table, also better now.
     eui64 = Identity.load(store, backend).eui64
-    load()
-    from microbrew.compat import heap_used
     from microbrew.node import Node
-    from microbrew.radio.zep import ZepRadio
 
-    code = heap_used()
     clock = Clock()
+    radio = open_radio(where, eui64, clock)
+    gc.collect()
+    gc.threshold(-1)
+    code = heap_used()
 
     def log(_now, event, text):
         # The time of writing, not of the step: what a computation in between took shows.
@@ -75,7 +90,6 @@ def main(argv):
 
     if "reset" in argv[3:]:
         store.factory_reset()
-    radio = ZepRadio(eui64, host, int(port), clock)
     node = Node(radio, store, backend, log, clock())
     log(clock(), "boot", "crypto %s, serial %s" % (backend.name, node.parts.identity.serial))
     peak = 0
@@ -92,6 +106,6 @@ def main(argv):
 
 try:
     main(sys.argv)
-except MicrobrewError as error:
+except (MicrobrewError, OSError) as error:
     print("0 stopped %s" % error)
     sys.exit(1)

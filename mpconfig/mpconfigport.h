@@ -17,12 +17,17 @@
 #define MICROPY_HELPER_REPL                 (MICROBREW_CONSOLE)
 #define MICROPY_REPL_EMACS_KEYS             (MICROBREW_CONSOLE)
 #define MICROPY_REPL_AUTO_INDENT            (MICROBREW_CONSOLE)
-#define MICROPY_KBD_EXCEPTION               (MICROBREW_CONSOLE)
 #define MICROPY_PY_MICROPYTHON_MEM_INFO     (MICROBREW_CONSOLE)
 #define MICROPY_ENABLE_SOURCE_LINE          (!MICROBREW_RELEASE)
 #define MICROPY_MEM_STATS                   (!MICROBREW_RELEASE)
 #define MICROPY_ERROR_REPORTING \
     (MICROBREW_RELEASE ? MICROPY_ERROR_REPORTING_TERSE : MICROPY_ERROR_REPORTING_NORMAL)
+
+#if !MICROBREW_CONSOLE
+// MicroPython's build switches it on with each manifest; frozen source would need the compiler.
+#undef MICROPY_MODULE_FROZEN_STR
+#define MICROPY_MODULE_FROZEN_STR           (0)
+#endif
 
 #define MICROPY_CONFIG_ROM_LEVEL            (MICROPY_CONFIG_ROM_LEVEL_EXTRA_FEATURES)
 
@@ -45,6 +50,7 @@
 #define MICROPY_PY_WEBSOCKET                (0)
 
 // Language and runtime.
+#define MICROPY_KBD_EXCEPTION               (1)
 #define MICROPY_ENABLE_GC                   (1)
 #define MICROPY_STACK_CHECK                 (1)
 #define MICROPY_STACK_CHECK_MARGIN          (1024)
@@ -53,7 +59,6 @@
 #define MICROPY_LONGINT_IMPL                (MICROPY_LONGINT_IMPL_MPZ)
 #define MICROPY_FLOAT_IMPL                  (MICROPY_FLOAT_IMPL_FLOAT)
 #define MICROPY_ENABLE_SCHEDULER            (1)
-#define MICROPY_USE_INTERNAL_PRINTF         (0)
 #define MICROPY_MALLOC_USES_ALLOCATED_SIZE  (1)
 // Compiled-in start-up files are looked up by name, the console's raw paste mode by mpremote.
 #define MICROPY_READER_VFS                  (MICROBREW_CONSOLE)

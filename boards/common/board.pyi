@@ -1,5 +1,6 @@
 """The module ``board`` of our MicroPython port (boards/common/modboard.c)."""
 
+CONSOLE: bool  # somebody may type: the image has a compiler, ctrl-C interrupts
 RELEASE: bool
 
 class Flash:

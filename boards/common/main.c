@@ -58,7 +58,7 @@ int main(void) {
         #endif
         pyexec_frozen_module("_boot.py", false);
         #if MICROBREW_RELEASE
-        pyexec_frozen_module("_main.py", false);
+        pyexec_frozen_module("_main.py", MICROBREW_CONSOLE);
         #else
         run_programs();
         #endif

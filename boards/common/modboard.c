@@ -89,6 +89,7 @@ static MP_DEFINE_CONST_OBJ_TYPE(
 static const mp_rom_map_elem_t board_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_board) },
     { MP_ROM_QSTR(MP_QSTR_Flash), MP_ROM_PTR(&flash_type) },
+    { MP_ROM_QSTR(MP_QSTR_CONSOLE), MICROBREW_CONSOLE ? MP_ROM_TRUE : MP_ROM_FALSE },
     { MP_ROM_QSTR(MP_QSTR_RELEASE), MICROBREW_RELEASE ? MP_ROM_TRUE : MP_ROM_FALSE },
 };
 static MP_DEFINE_CONST_DICT(board_globals, board_globals_table);

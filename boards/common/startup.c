@@ -14,7 +14,7 @@ extern uint32_t _stack_top, _data_load, _data_start, _data_end, _bss_start, _bss
 int main(void);
 
 // Not in main's frame: the compiler may use floating-point registers there.
-__attribute__((noreturn)) static void start(void) {
+__attribute__((noreturn, used)) static void start(void) {
     memcpy(&_data_start, &_data_load, (char *)&_data_end - (char *)&_data_start);
     memset(&_bss_start, 0, (char *)&_bss_end - (char *)&_bss_start);
     SCB_CCR |= SCB_CCR_DIV_0_TRP;
@@ -38,7 +38,7 @@ __attribute__((naked, noreturn)) static void reset_handler(void) {
         :: "i" (start));
 }
 
-__attribute__((section(".vectors"), used)) static const void *const vectors[16] = {
+__attribute__((section(".vectors"), used)) const void *const vectors[16] = {
     &_stack_top,
     reset_handler,
     fault_handler, // NMI: the watchdog's last word, on boards that have one

@@ -2,7 +2,7 @@
 
 #define MICROPY_CONFIG_ROM_LEVEL (MICROPY_CONFIG_ROM_LEVEL_EXTRA_FEATURES)
 
-#include "../ports/unix/variants/mpconfigvariant_common.h"
+#include "ports/unix/variants/mpconfigvariant_common.h"
 
 #undef MICROPY_PY_WEBSOCKET
 #define MICROPY_PY_WEBSOCKET (0)

@@ -76,8 +76,8 @@ class Node:
             member = self._arrival
             self._arrival = None
             self._become_member(member, now)
-        if parts.link.receive(now):
-            return now
+        # What is due is done even while the radio has more: whoever floods it must not stop the clocks.
+        has_more = parts.link.receive(now)
         role = self.pledge or self.member
         due = None
         # From the top down, so that what a role sends leaves in the same step.
@@ -85,12 +85,14 @@ class Node:
             other = layer.poll(now)
             if other is not None and (due is None or other < due):
                 due = other
-        return due if self._arrival is None else now
+        return now if has_more or self._arrival is not None else due
 
     def factory_reset(self, now):
         """Forget every network; the device is a pledge again, with its factory identity. Raises StoreError."""
         self.parts.store.factory_reset()
         self._arrival = None
+        if self.pledge is not None:
+            self.pledge.stop()
         if self.member is not None:
             self.member.stop()
             self.member = None

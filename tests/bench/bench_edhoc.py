@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from results import save
+
 from microbrew.crypto import ED25519, P256, X25519
 from microbrew.crypto.host import HostCrypto
 from microbrew.edhoc import initiator, responder
@@ -26,6 +28,8 @@ SECONDS = 2.0
 _SLICE = 0.1
 _HEAP_STEP = 1024
 _HEAP_MOST = 1 << 19
+# Room for a run without a collection.
+_HEAP_AMPLE = 1 << 26
 
 with open("tests/vectors/edhoc.json") as file:
     _FILE = json.load(file)
@@ -181,6 +185,7 @@ def print_responder(seconds: float) -> None:
     except ImportError:
         print("lakers is not installed", file=sys.stderr)
     found = rates(handshakes, seconds)
+    save("edhoc_responder_per_s", {" ".join(name.split()): rate for name, rate in found.items()})
     for name, rate in found.items():
         ratio = f"{rate / found[theirs]:6.2f} x lakers" if theirs in found else ""
         print(f"{name:48}{rate:8.0f} handshakes/s{ratio}")
@@ -226,13 +231,13 @@ def on_device(chosen: Case, repeat: int) -> dict[str, object]:
     }
 
 
-def in_micropython(chosen: dict[str, object], heap: int = 0) -> dict[str, object] | None:
+def in_micropython(chosen: dict[str, object], heap: int) -> dict[str, object] | None:
     """What edhoc_on_device.py says of a case, or None if ``heap`` bytes are too few."""
     root = Path(__file__).resolve().parents[2]
     interpreter = os.environ.get("MICROPYTHON") or str(Path(sys.executable).parent / "micropython")
-    option = ["-X", f"heapsize={heap}"] if heap else []
     ran = subprocess.run(  # noqa: S603
-        [interpreter, *option, "tests/bench/edhoc_on_device.py", json.dumps(chosen)],
+        [interpreter, "-X", f"heapsize={heap}", "tests/bench/edhoc_on_device.py"],
+        input=json.dumps(chosen) + "\n",
         cwd=root,
         env=dict(os.environ, MICROPYPATH="firmware:.frozen"),
         capture_output=True,
@@ -242,8 +247,8 @@ def in_micropython(chosen: dict[str, object], heap: int = 0) -> dict[str, object
     try:
         return json.loads(ran.stdout)
     except ValueError:
-        # In a heap that is too small the interpreter ends in several ways, status 0 among them.
-        if heap:
+        # In a heap that is too small the interpreter ends in several ways.
+        if heap < _HEAP_AMPLE:
             return None
         raise SystemExit(ran.stdout + ran.stderr) from None
 
@@ -269,7 +274,7 @@ def print_initiator(repeat: int) -> None:
     for method, suite, reference in ((3, 2, "kid"), (0, 2, "kid"), (0, 2, "value"), (3, 0, "kid"), (0, 0, "kid")):
         chosen = on_device(case(method, suite, reference), repeat)
         try:
-            found = in_micropython(chosen)
+            found = in_micropython(chosen, _HEAP_AMPLE)
         except (FileNotFoundError, PermissionError):
             print("no MicroPython here; set MICROPYTHON=", file=sys.stderr)
             return
@@ -279,7 +284,7 @@ def print_initiator(repeat: int) -> None:
         print(
             f"{f'method {method}, suite {suite}, {reference}':40}{first:10.1f}{receive:9.1f}{verify:9.1f}{third:10.1f}"
             f"{first + receive + verify + third:7.1f}{len(found['modules']):9}{found['live'] / 1024:9.1f}"
-            f"{found['allocated'] / 1024:8.1f}{heap / 1024:9.0f}"
+            f"{found['allocated'] / 1024:8.0f}{heap / 1024:9.0f}"
         )
         curves = [name.rpartition(".")[2] for name in found["modules"] if ".pure." in name or name.endswith("sign1")]
         print(f"{'':40}loads {', '.join(curves)}")

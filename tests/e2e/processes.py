@@ -30,11 +30,13 @@ from microbrew.radio.zep import HEADER_LEN
 from microbrew_host.demo import parts
 from microbrew_host.demo.device import Device
 from microbrew_host.demo.process import Process
-from microbrew_host.demo.run import HEAP_SIZE
 from microbrew_host.demo.scenario import JRC_ADDRESS, MESH_JPY_PORT, PREFIX, Ports, free_ports, serial_of
 
 # Generous, for machines that have other things to do.
 TIMEOUT = 120.0
+
+# Enough for everything; how little it may be is measured elsewhere (tests/bench/bench_join.py).
+HEAP = "448k"
 
 # For tests that have the air looked at by an independent implementation.
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
@@ -57,13 +59,10 @@ class Run(Device):
                 action()
         super().feed(line)
 
-    def said(self, text: str) -> bool:
-        """Whether a line contains ``text``."""
-        return any(text in line for line in self.lines)
-
-    def lines_with(self, text: str) -> list[str]:
-        """The lines that contain ``text``."""
-        return [line for line in self.lines if text in line]
+    def logged(self, event: str) -> list[str]:
+        """The texts it logged for an event."""
+        words = [line.split(" ", 2) for line in self.lines]
+        return [word[2] for word in words if len(word) == 3 and word[1] == event]
 
     @property
     def messages(self) -> list[str]:
@@ -154,7 +153,7 @@ class Network:
         )
         text = site.config.read_text().replace("[network]\n", f"[network]\njpy_port = {MESH_JPY_PORT}\n")
         # The mesh is fast, so that a node that is off is given up soon.
-        site.config.write_text(text + "\n[cojp]\nack_timeout = 0.5\n")
+        site.config.write_text(text + "\n[cojp]\nack_timeout = 0.3\n")
         for manufacturer, role in imports:
             listing = self.stores(manufacturer) / "one-touch.jsonl"
             parts.execute("jrc", "add", "--config", site.config, "--import", listing, "--role", role)
@@ -167,24 +166,27 @@ class Network:
 
     # Processes
 
-    def start_masa(self, manufacturer: str) -> None:
-        """Start the MASA."""
-        self._start("masa", parts.masa(self.root / manufacturer, self.ports.masa), "listening")
+    def start_parts(self, manufacturer: str, *sites: Site) -> None:
+        """Start the ether, the manufacturer's MASA, and each site's registrar and border router."""
+        self._loop.run_until_complete(self._start_parts(manufacturer, sites))
 
-    def start_air(self) -> None:
-        """Start the ether."""
-        argv = parts.ether(self.ports.ether, self.root / "topology.toml", self.pcap, self._loss, self._seed)
-        self._start("ether", argv, "listening")
+    async def _start_parts(self, manufacturer: str, sites: tuple[Site, ...]) -> None:
+        air = parts.ether(self.ports.ether, self.root / "topology.toml", self.pcap, self._loss, self._seed)
+        masa = parts.masa(self.root / manufacturer, self.ports.masa)
+        await asyncio.gather(
+            self._launch("ether", air, "listening"),
+            self._launch("masa", masa, "listening"),
+            *(self._launch(site.name, parts.registrar(site.config), "listening") for site in sites),
+        )
+        await asyncio.gather(*(self._start_router(site) for site in sites))
 
-    def start_site(self, site: Site) -> None:
-        """Start a registrar and its border router."""
-        self._start(site.name, parts.registrar(site.config), "listening")
+    async def _start_router(self, site: Site) -> None:
         argv = parts.border_router(
             *(self.store(site.router), self.ports.ether, site.ports.coap, site.ports.jpy),
             *("--jpy-mesh-port", MESH_JPY_PORT, "--pan", f"0x{site.network_id}", "--prefix", PREFIX),
             *("--proxy-priority", site.proxy_priority),
         )
-        self._start(f"{site.name}-router", argv, "ready")
+        await self._launch(f"{site.name}-router", argv, "ready")
 
     def kill(self, name: str) -> None:
         """End a part or device without asking, as a power cut would."""
@@ -203,13 +205,13 @@ class Network:
 
     def restart(self, name: str) -> None:
         """Start a part again that was killed; returns when it is ready."""
-        self._start(name, self._argv[name], "listening")
+        self._loop.run_until_complete(self._launch(name, self._argv[name], "listening"))
 
     def start(self, name: str, reset: bool = False) -> Run:
         """Start a device; ``reset``: as one that forgot its networks."""
         run = Run(name, self.serial(name), self.eui64(name))
-        argv = parts.device(self.store(name), self.ports.ether, HEAP_SIZE, reset)
-        run.process = self._start(name, argv, on_line=run.feed)
+        argv = parts.device(self.store(name), self.ports.ether, HEAP, reset)
+        run.process = self._loop.run_until_complete(self._launch(name, argv, on_line=run.feed))
         self.runs[name] = run
         return run
 
@@ -224,9 +226,9 @@ class Network:
             if name not in self._alive:
                 self.start(name)
 
-    def until_proxying(self, run: Run) -> Run:
+    def until_proxying(self, run: Run, timeout: float = TIMEOUT) -> Run:
         """Wait until a device has joined and taken its place as a node."""
-        self.until(lambda: run.proxying, f"{run.name} is a join proxy")
+        self.until(lambda: run.proxying, f"{run.name} is a join proxy", timeout)
         return run
 
     def until(self, condition: Callable[[], object], what: str, timeout: float = TIMEOUT) -> None:
@@ -280,7 +282,7 @@ class Network:
         # All at once, so that an unwilling one costs its three seconds only once.
         await asyncio.gather(*(process.stop() for process in reversed(self._started)), return_exceptions=True)
 
-    def _start(
+    async def _launch(
         self, name: str, argv: list[str], ready: str | None = None, on_line: Callable[[str], None] | None = None
     ) -> Process:
         assert name not in self._alive, f"{name} runs already"
@@ -288,7 +290,7 @@ class Network:
         process = Process(name, argv, self.root / "log" / f"{name}-{number}.log", on_line)
         self._started.append(process)
         self._argv[name] = argv
-        self._loop.run_until_complete(process.start(ready, TIMEOUT))
+        await process.start(ready, TIMEOUT)
         self._alive[name] = process
         return process
 

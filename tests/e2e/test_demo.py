@@ -1,5 +1,6 @@
 """``microbrew demo`` as a user runs it: what it promises in its report is true, on the air and in the logs too."""
 
+import contextlib
 import json
 import os
 import re
@@ -39,10 +40,8 @@ def demo(tmp_path_factory):
     try:
         printed, _ = process.communicate(timeout=270)
     finally:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
     assert process.returncode == 0, printed.decode(errors="replace")[-4000:]
     return directory

@@ -248,6 +248,22 @@ def test_without_a_subject_attribute_the_serial_is_hw_serial_num(octets, text):
     assert idevid.serial_number(certificate_with([], [hardware_name(octets)])) == text
 
 
+@pytest.mark.parametrize("name", ["cert-pledge-idevid", "rvr-x5bag-0"])
+def test_a_certificate_with_any_octet_changed_is_read_or_refused(name):
+    der = bytes.fromhex(IETF[name])
+    refused = 0
+    for at in range(len(der)):
+        for value in (0, 0x80, 0xFF, der[at] ^ 1):
+            try:
+                certificate = idevid.load(der[:at] + bytes((value,)) + der[at + 1 :])
+                idevid.serial_number(certificate)
+                idevid.masa_base_url(certificate)
+                idevid.issuer_aki(certificate)
+            except VoucherError:
+                refused += 1
+    assert refused > len(der)
+
+
 def test_a_certificate_without_any_serial_is_refused():
     assert reason(idevid.serial_number, certificate_with([])) == "serial"
 

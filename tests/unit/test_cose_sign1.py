@@ -6,7 +6,7 @@ import unittest
 from microbrew import cbor, crypto
 from microbrew.compat import MICROPYTHON
 from microbrew.cose import sign1
-from microbrew.crypto import P256, public_from_spki
+from microbrew.crypto import ED25519, P256, X25519, public_from_spki
 from microbrew.errors import CryptoError, DecodeError
 
 with open("tests/vectors/voucher-zsj.json") as _file:
@@ -80,6 +80,26 @@ class TestVectors(unittest.TestCase):
         message = sign1.decode(_message("zsj_voucher_ed25519"))
         self.assertEqual(message.algorithm, -8)
         self.assertRaises(CryptoError, message.verify, self.crypto, _public("masa"))
+
+    def test_ed25519_voucher_verifies_and_is_reproduced(self):
+        message = sign1.decode(_message("zsj_voucher_ed25519"))
+        message.verify(self.crypto, bytes.fromhex(ZSJ["masa_ed25519_public"]))
+        self.assertRaises(CryptoError, message.verify, self.crypto, bytes(32))
+        self.assertRaises(CryptoError, message.verify, self.crypto, b"")
+        private = self.crypto.load_private(ED25519, bytes.fromhex(ZSJ["private"]["masa_ed25519_seed"]))
+        again = sign1.sign(self.crypto, private, message.payload, None, message.unprotected)
+        self.assertEqual(again, _message("zsj_voucher_ed25519"))
+
+    def test_either_name_of_ed25519_will_do_and_no_other(self):
+        private = self.crypto.load_private(ED25519, bytes(range(32)))
+        for algorithm in (sign1.EDDSA, sign1.ALG_ED25519):
+            message = sign1.decode(sign1.sign(self.crypto, private, b"payload", {sign1.ALG: algorithm}))
+            message.verify(self.crypto, private.public)
+            self.assertRaises(CryptoError, message.verify, self.crypto, private.public * 2)
+        self.assertRaises(ValueError, sign1.sign, self.crypto, private, b"payload", {sign1.ALG: sign1.ES256})
+        agreeing = self.crypto.load_private(X25519, bytes(range(32)))
+        self.assertRaises(ValueError, sign1.sign, self.crypto, agreeing, b"payload")
+        self.assertRaises(ValueError, sign1.sign, self.crypto, agreeing, b"payload", {sign1.ALG: None})
 
     def test_signing_reproduces_the_voucher_set(self):
         for name, signer in SIGNERS.items():

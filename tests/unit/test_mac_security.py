@@ -307,7 +307,19 @@ class Rekey(unittest.TestCase):
         self.assertEqual(again.data_key().index, 1)
         self.assertEqual(again.to_list(), [False, [[1, 0, KEY]], [[2, 6, KEY2], [3, 12, KEY3]]])
         self.assertEqual(security.keyset_from_list([True, [], []]).to_list(), [True, [], []])
-        for bad in ([], [False, [[1, 0, b"short"]], []], [False, [[0, 0, KEY]], []]):
+        for bad in (
+            [],
+            None,
+            5,
+            {},
+            {0: 1, 1: 2, 2: 3},
+            [False, 5, []],
+            [False, [5], []],
+            [False, [[1, 0, None]], []],
+            [False, [[1, 0, KEY]], [[2]]],
+            [False, [[1, 0, b"short"]], []],
+            [False, [[0, 0, KEY]], []],
+        ):
             with self.assertRaises(ValueError):
                 security.keyset_from_list(bad)
 

@@ -1,8 +1,8 @@
 """The device's program on a board: what firmware/main.py is on the unix port. ``run()`` does not return.
 
 The store is /store on the board's flash. ``board_radio`` is the board's own frozen module: ``make(eui64, clock)``
-gives its radio. Log lines go to the console: milliseconds since the start, event, text. The watchdog runs from here on,
-so that neither a hanging radio nor an error of ours keeps a device off the network for long.
+gives its radio. Log lines go to the console: milliseconds since the start, event, text. Unless there is a console to
+interrupt it from, the watchdog runs from here on, so that no hanging loop keeps a device off the network for long.
 """
 
 import gc
@@ -40,7 +40,7 @@ class Clock:
 
 def run():
     """Be a device for ever. Raises MicrobrewError if the store or the crypto is not fit for it."""
-    watchdog = machine.WDT(timeout=_WATCHDOG_MS)
+    watchdog = None if board.CONSOLE else machine.WDT(timeout=_WATCHDOG_MS)
     backend = crypto.load(release=board.RELEASE)
     clock = Clock()
 
@@ -55,7 +55,8 @@ def run():
     while True:
         now = clock()
         deadline = node.step(now)
-        watchdog.feed()
+        if watchdog is not None:
+            watchdog.feed()
         gc.collect()
         used = gc.mem_alloc()
         if used > peak:

@@ -97,33 +97,43 @@ class ReceivedMessage1(State):
             crypto = session.crypto
             g_x = session.g_peer
             session.set_suite(self.suite)
-            session.c_r = c_r = bytes(c_r)
+            session.c_r = bytes(c_r)
             g_xy = crypto.ecdh(session.ephemeral, g_x)
             g_rx = None if signs else crypto.ecdh(own.private, g_x)
             g_y = session.g_own()
             th_2 = key_schedule.th_2(crypto, g_y, session.th)
             prk_2e = key_schedule.prk_2e(crypto, th_2, g_xy)
-            session.prk = key_schedule.prk_3e2m(crypto, prk_2e, th_2, g_rx)
-            mac_2 = key_schedule.mac_2(
-                crypto,
-                session.prk,
-                messages.encode_identifier(c_r),
-                own.id_cred,
-                th_2,
-                own.cred,
-                ead_2,
-                authentication.mac_length(session.suite, signs),
-            )
-            proof = authentication.prove(crypto, signs, own, th_2, ead_2, mac_2)
-            plaintext_2 = messages.encode_plaintext(c_r, own.id_cred, proof, ead_2)
-            session.th = key_schedule.th_3(crypto, th_2, plaintext_2, own.cred)
-            keystream_2 = key_schedule.keystream_2(crypto, prk_2e, th_2, len(plaintext_2))
-            wipe(prk_2e)
+            try:
+                session.prk = key_schedule.prk_3e2m(crypto, prk_2e, th_2, g_rx)
+                plaintext_2 = _plaintext_2(session, signs, th_2, ead_2)
+                keystream_2 = key_schedule.keystream_2(crypto, prk_2e, th_2, len(plaintext_2))
+            finally:
+                wipe(prk_2e)
             for i in range(len(plaintext_2)):
                 plaintext_2[i] ^= keystream_2[i]
             if initiator_signs(session.method):
                 session.drop_ephemeral()
             return messages.encode_bstr(g_y + plaintext_2), WaitMessage3(session)
+
+
+def _plaintext_2(session, signs, th_2, ead_2):
+    """PLAINTEXT_2; leaves TH_3 in the session."""
+    crypto = session.crypto
+    own = session.own
+    mac_2 = key_schedule.mac_2(
+        crypto,
+        session.prk,
+        messages.encode_identifier(session.c_r),
+        own.id_cred,
+        th_2,
+        own.cred,
+        ead_2,
+        authentication.mac_length(session.suite, signs),
+    )
+    proof = authentication.prove(crypto, signs, own, th_2, ead_2, mac_2)
+    plaintext_2 = messages.encode_plaintext(session.c_r, own.id_cred, proof, ead_2)
+    session.th = key_schedule.th_3(crypto, th_2, plaintext_2, own.cred)
+    return plaintext_2
 
 
 class WaitMessage3(State):

@@ -119,7 +119,10 @@ class Member:
         for segment in discovery.CORE_PATH:
             request.add(numbers.URI_PATH, segment)
         request.add(numbers.URI_QUERY, "rt=" + discovery.REGISTRAR)
-        self._channel.request(request, now, self._registered)
+        try:
+            self._channel.request(request, now, self._registered)
+        except StoreError as error:
+            self._registered(None, error, now)
 
     def _registered(self, answer, failure, now):
         port = None

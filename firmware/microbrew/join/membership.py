@@ -20,12 +20,14 @@ _SHORT_ADDRESS = const(8)
 _JRC_ADDRESS = const(9)
 _BLACKLIST = const(10)
 _JOIN_RATE = const(11)
+_REGISTRAR = const(12)
 
 
 class Membership:
     """``network_id`` (1 to 16 bytes), ``pan_id`` (int), ``channel``, ``parent`` (EUI-64 of the join proxy), ``psk``
     (CoJP key, 16 bytes), ``imprinted`` (True after a voucher, False after a one-touch join), ``keys`` (KeySet) and
     what else a Configuration hands out: ``short_address``, ``jrc_address``, ``blacklist``, ``join_rate``.
+    ``registrar`` is the key (x || y) that the last voucher was for, None if the device never had one.
     """
 
     __slots__ = (
@@ -39,6 +41,7 @@ class Membership:
         "pan_id",
         "parent",
         "psk",
+        "registrar",
         "short_address",
     )
 
@@ -54,6 +57,7 @@ class Membership:
         self.jrc_address = None
         self.blacklist = None
         self.join_rate = None
+        self.registrar = None
 
     def update(self, config, now):
         """Take over a cojp.Configuration (RFC 9031 section 8.4.3): absent members stay as they are.
@@ -85,6 +89,7 @@ class Membership:
             _JRC_ADDRESS: self.jrc_address,
             _BLACKLIST: self.blacklist,
             _JOIN_RATE: self.join_rate,
+            _REGISTRAR: self.registrar,
         }
 
 
@@ -111,6 +116,7 @@ def from_record(record):
         membership.jrc_address = record[_JRC_ADDRESS]
         membership.blacklist = record[_BLACKLIST]
         membership.join_rate = record[_JOIN_RATE]
+        membership.registrar = record[_REGISTRAR]
     except (KeyError, IndexError, TypeError, ValueError):
         raise StoreError("the network record is not what this firmware writes") from None
     return membership

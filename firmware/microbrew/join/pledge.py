@@ -24,7 +24,7 @@ from microbrew import cbor
 from microbrew.coap import numbers
 from microbrew.coap.message import Message
 from microbrew.compat import const
-from microbrew.crypto import wipe
+from microbrew.crypto import equal, wipe
 from microbrew.edhoc import credentials, messages
 from microbrew.edhoc.initiator import Start
 from microbrew.errors import CryptoError, DecodeError, EdhocError, JoinError, StoreError, VoucherError
@@ -102,7 +102,8 @@ class Pledge:
 
     ``parts`` (node.Parts) are the layers below; ``listener`` collects beacons; ``on_candidate(candidate)`` is told
     which proxy is tried now, None for none; ``on_joined(membership, now)`` ends it. ``home``: Membership of a node that lost its
-    way; it returns to that network only, for nothing but a factory reset sets a device free (zero-touch join 2.1).
+    way; it returns to that network and registrar only, for nothing but a factory reset sets a device free (zero-touch
+    join 2.1). The registrar is known by its key: anybody can call a network by the same name.
     """
 
     def __init__(self, parts, listener, on_candidate, on_joined, home=None):
@@ -119,6 +120,7 @@ class Pledge:
         self.reason = None
         self.candidate = None
         self._home = None if home is None else home.network_id
+        self._home_registrar = None if home is None else home.registrar
         self._kept_psk = self.identity.psk if home is None else home.psk
         self._key_failures = 0
         self._round = 0
@@ -144,6 +146,10 @@ class Pledge:
     def is_welcome(self, beacon):
         """Whether the network of a beacon is one that this device may join."""
         return self._home is None or beacon.network_id == self._home
+
+    def stop(self):
+        """Give up the attempt, if there is one, and forget its secrets; nothing is logged or called."""
+        self._abandon()
 
     @property
     def phase(self):
@@ -171,6 +177,8 @@ class Pledge:
             follow = FAILED, self._edhoc_failure(error)
         except JoinError as error:
             follow = FAILED, error
+        except StoreError as error:
+            follow = FAILED, JoinError("store", str(error))
         except MemoryError:
             follow = FAILED, JoinError("memory", "not enough memory for this step")
         if follow is not None:
@@ -216,12 +224,13 @@ class Pledge:
 
     def _verify_message_2(self, response, now):
         _expect_changed(response)
-        received = self._edhoc.receive(response.payload)
-        self._edhoc = None
+        received = self._edhoc = self._edhoc.receive(response.payload)
         # Provisional: any registrar may show any key here; the voucher decides (RFC 8995 section 5.1).
         c_r = messages.encode_identifier(received.c_r)
         try:
             peer = credentials.peer_kccs(received.id_cred_r)
+            if self._home_registrar is not None and not equal(peer.public, self._home_registrar):
+                raise EdhocError(1, "not the registrar that this device belongs to")
             self._message_3, self._done = received.verify(peer).message_3()
         except EdhocError as error:
             # Sent once: the failure that follows takes the exchange back.
@@ -347,6 +356,7 @@ class Pledge:
             )
         except ValueError as error:
             raise JoinError("configuration", "unusable link-layer keys: %s" % error) from None
+        membership.registrar = self._registrar_public or self._home_registrar
         try:
             self.on_joined(membership, now)
         except StoreError as error:
@@ -381,7 +391,9 @@ class Pledge:
 
     def _count_key_failure(self):
         self._key_failures += 1
-        if self._key_failures >= _MAX_KEY_FAILURES and self.identity.certificate is not None:
+        # A member that never saw a registrar's key could not tell its own from another.
+        may_prove = self._home is None or self._home_registrar is not None
+        if self._key_failures >= _MAX_KEY_FAILURES and may_prove and self.identity.certificate is not None:
             self.log("key", "the kept key was not accepted; proving identity anew")
             self._kept_psk = None
 

@@ -139,7 +139,8 @@ class KeySet:
     def install(self, keys, now):
         """Take a key set from a Configuration: a list of (key id, usage, value). True if it was new.
 
-        The first set is used at once; a later one starts a rekeying. A set equal to one that is held changes
+        The first set is used at once, a later one starts a rekeying; so does a second key of one usage in the first
+        set. A set equal to one that is held changes
         nothing, so a repeated update resets no counter. Raises ValueError for a key that is malformed, a
         duplicate key id, no key or more than MAX_KEYS.
         """
@@ -154,7 +155,7 @@ class KeySet:
         if self._equal(fresh, self.pending) or (not self.pending and self._equal(fresh, self.current)):
             return False
         if not self.current:
-            self.current = fresh
+            self._begin(fresh)
             return True
         superseded = self.pending + self.retiring
         self.pending = fresh
@@ -165,6 +166,13 @@ class KeySet:
         if self.switch_at_once or all(key in self.current for key in fresh):
             self._switch(now)
         return True
+
+    def _begin(self, fresh):
+        # Who joins during a rekeying gets both keys, the new one behind the old, and learns by hearing when the
+        # change takes place, as everybody does (RFC 9031 section 8.2).
+        for key in fresh:
+            is_next = not self.switch_at_once and any([key.usage == other.usage for other in self.current])
+            (self.pending if is_next else self.current).append(key)
 
     def _held(self, index, usage, value):
         for key in self.current + self.pending + self.retiring:
@@ -273,11 +281,20 @@ class KeySet:
 
 def keyset_from_list(stored, neighbours=32):
     """The KeySet that ``to_list`` wrote. Raises ValueError if the record is not one."""
+    try:
+        return _keyset(stored, neighbours)
+    except (TypeError, IndexError, KeyError):
+        raise ValueError("stored key set: not what this firmware writes") from None
+
+
+def _keyset(stored, neighbours):
     if len(stored) != 3:
         raise ValueError("stored key set: three items")
     keyset = KeySet(stored[0], neighbours)
     if stored[1]:
         keyset.install(stored[1], 0)
+        keyset.current += keyset.pending
+        keyset.pending = []
         if stored[2]:
             # Not through install(): a 6LBR never stores a pending set, a node must not switch by loading one.
             keyset.pending = [

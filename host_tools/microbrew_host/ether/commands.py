@@ -15,6 +15,8 @@ from microbrew_host.ether import topology as topologies
 from microbrew_host.ether.capture import Capture
 from microbrew_host.ether.control import execute
 from microbrew_host.ether.hub import Ether
+from microbrew_host.ether.serial_bridge import SerialBridge
+from microbrew_host.ether.serial_line import Endpoint, parse
 from microbrew_host.ether.topology import Topology
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -33,6 +35,13 @@ def ether(
     link: Annotated[
         list[str] | None, typer.Option(help="A,B or A,B,LOSS: these EUI-64s hear each other. Repeatable.")
     ] = None,
+    serial: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Be the radio of a device at PATH, pty:PATH, tcp:HOST:PORT or listen:HOST:PORT, each with =EUI64 if "
+            "it may have no other. Repeatable."
+        ),
+    ] = None,
     pcap: Annotated[Path | None, typer.Option(help="Write every frame to this file for Wireshark.")] = None,
     control: Annotated[
         bool, typer.Option("--control", help="Obey commands from standard input: loss, link, unlink, stats.")
@@ -46,9 +55,10 @@ def ether(
     air = topologies.load(topology, loss) if topology else Topology(loss or 0.0)
     for text in link or ():
         topologies.add_link(air, text)
+    endpoints = [parse(text) for text in serial or ()]
     hub = Ether(air, seed, Capture(pcap) if pcap else None)
     try:
-        asyncio.run(_serve(hub, host, port, control))
+        asyncio.run(_serve(hub, host, port, control, endpoints))
     finally:
         hub.close()
 
@@ -60,19 +70,37 @@ def _address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-async def _serve(hub: Ether, host: str, port: int, control: bool) -> None:
+def _say(text: str) -> None:
+    typer.echo(f"ether: {text}")
+    sys.stdout.flush()
+
+
+async def _serve(hub: Ether, host: str, port: int, control: bool, endpoints: list[Endpoint]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await hub.start(host, port)
-    typer.echo(f"ether: listening on {host}:{hub.port}")
-    sys.stdout.flush()
+    _say(f"listening on {host}:{hub.port}")
+    bridges = [SerialBridge(endpoint, host, hub.port, hub.counters, _say) for endpoint in endpoints]
+    for bridge, endpoint in zip(bridges, endpoints, strict=True):
+        bridge.opener.prepare()
+        _say(f"serial {endpoint.text}: waiting at {bridge.opener.where}")
+    tasks = [asyncio.create_task(bridge.run()) for bridge in bridges]
+    for task in tasks:
+        # A bridge that ends by itself has failed.
+        task.add_done_callback(lambda _: stop.set())
     if control:
         _watch_input(loop, hub)
     await stop.wait()
+    for task in tasks:
+        task.cancel()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
     hub.close()
     typer.echo(f"ether: {json.dumps(dict(hub.counters))}")
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
 
 
 def _watch_input(loop: asyncio.AbstractEventLoop, hub: Ether) -> None:

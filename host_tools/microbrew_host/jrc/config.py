@@ -241,8 +241,8 @@ def _limits(table: _Table) -> Limits:
     values: dict[str, Any] = {}
     for name, default in vars(standard).items():
         value = table.take(name, int if isinstance(default, int) else (int, float), default)
-        if value <= 0:
-            raise ConfigError(f"{table.name(name)} must be positive")
+        if not 0 < value < 1e9:
+            raise ConfigError(f"{table.name(name)} must be positive and below a thousand million")
         values[name] = value
     table.done()
     return Limits(**values)
@@ -270,17 +270,21 @@ def _strings(values: Iterable[Any], place: str) -> Iterable[str]:
 
 
 def _manufacturers(top: _Table, base: Path) -> tuple[Manufacturer, ...]:
-    out = []
+    out: list[Manufacturer] = []
     for index, entry in enumerate(top.take("manufacturer", list, [])):
         if not isinstance(entry, dict):
             raise ConfigError("manufacturer must be written as [[manufacturer]]")
         table = _Table(entry, f"manufacturer[{index}]")
+        name = table.take("name", str, required=True)
+        # Devices and trust are filed by this name.
+        if not name or not name.isprintable() or len(name) > 128 or any(name == other.name for other in out):
+            raise ConfigError(f"{table.name('name')} must be a text of 1 to 128 characters that no other has")
         url = table.take("masa_url", str)
         if url is not None and "://" in url and not url.startswith("https://"):
             raise ConfigError(f"{table.name('masa_url')} must be an https address")
         out.append(
             Manufacturer(
-                name=table.take("name", str, required=True),
+                name=name,
                 ca=_file(table, "ca", base),
                 masa_url=url,
                 masa_trust=_file(table, "masa_trust", base) if "masa_trust" in entry else None,

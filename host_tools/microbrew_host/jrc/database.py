@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Engine, ForeignKey, LargeBinary, String, create_engine, event
+from sqlalchemy import JSON, BigInteger, Engine, ForeignKey, LargeBinary, String, create_engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -155,14 +155,15 @@ class Database:
 
     def __init__(self, url: str) -> None:
         try:
-            self.engine: Engine = create_engine(url)
+            # What a failing statement says goes to logs and terminals, and its parameters are keys.
+            self.engine: Engine = create_engine(url, hide_parameters=True)
             if self.engine.dialect.name == "sqlite":
                 _make_private(self.engine)
                 event.listen(self.engine, "connect", _sqlite_connect)
                 event.listen(self.engine, "begin", _sqlite_begin)
             Base.metadata.create_all(self.engine)
         except (SQLAlchemyError, OSError, ImportError) as error:
-            raise DatabaseError(f"cannot open the database {url}: {str(error).splitlines()[0]}") from None
+            raise DatabaseError(f"cannot open the database {_shown(url)}: {str(error).splitlines()[0]}") from None
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -173,6 +174,13 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _shown(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "of the configuration"
 
 
 def _make_private(engine: Engine) -> None:

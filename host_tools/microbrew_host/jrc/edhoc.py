@@ -168,6 +168,13 @@ class EdhocEndpoint:
 
     def _record(self, session: Session, device: policy.IDevID, manufacturer: Manufacturer, peer: Peer) -> None:
         row = registry.by_serial(session, device.serial)
+        # A serial number says little without who gave it (RFC 8995 section 2.3.1).
+        if row.manufacturer not in (None, manufacturer.name):
+            raise Refusal(
+                Code.CONFLICT,
+                "serial number of other manufacturer",
+                f"{manufacturer.name} certified a serial number that belongs to a device of {row.manufacturer}",
+            )
         row.manufacturer = manufacturer.name
         self._journal.write(
             "edhoc",

@@ -91,32 +91,41 @@ def add(
 def deny(database: Database, journal: Journal, name: str, why: str) -> None:
     """Refuse a device from now on and take its key away; one not seen yet can be denied too."""
     with database.transaction() as session:
-        device = find(session, name) or _new_device(session, name)
-        device.denied = why[:256] or "no reason given"
-        registry.drop_psk(session, device)
-        device.state = "denied"
-        device.address = device.port = None
-        journal.write("denied", f"denied: {device.denied}", label(device), session)
+        for device in find_all(session, name) or [_new_device(session, name)]:
+            device.denied = why[:256] or "no reason given"
+            registry.drop_psk(session, device)
+            device.state = "denied"
+            device.address = device.port = None
+            journal.write("denied", f"denied: {device.denied}", label(device), session)
 
 
 def allow(database: Database, journal: Journal, name: str) -> None:
     """Take a denial back; the device has to enrol again. Raises ValueError."""
     with database.transaction() as session:
-        device = find(session, name)
-        if device is None or device.denied is None:
+        denied = [device for device in find_all(session, name) if device.denied is not None]
+        if not denied:
             raise ValueError(f"{name} is not denied")
-        device.denied = None
-        device.state = "new"
-        journal.write("allowed", "allowed again", label(device), session)
+        for device in denied:
+            device.denied = None
+            device.state = "new"
+            # Whose it is will be seen again, should it have been filed under the wrong manufacturer.
+            device.manufacturer = None
+            journal.write("allowed", "allowed again", label(device), session)
 
 
 def find(session: Session, name: str) -> Device | None:
-    """The device of a serial number or EUI-64, or None."""
+    """The device of a serial number or EUI-64, or None; of two, the one that was known first."""
+    found = find_all(session, name)
+    return found[0] if found else None
+
+
+def find_all(session: Session, name: str) -> list[Device]:
+    """The devices of a serial number or EUI-64: two, if one name was filed each before they were known as one's."""
     same = [Device.serial == name]
     eui64 = eui64_of_serial(name)
     if eui64 is not None:
         same.append(Device.eui64 == eui64)
-    return session.scalar(select(Device).where(or_(*same)).order_by(Device.id))
+    return list(session.scalars(select(Device).where(or_(*same)).order_by(Device.id)))
 
 
 def _one_touch_device(session: Session, entry: OneTouch) -> Device:

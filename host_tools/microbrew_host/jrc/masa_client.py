@@ -71,8 +71,8 @@ class MasaClient:
         url = base_url(manufacturer, certificate) + "/requestauditlog"
         answer, body = await self._exchange(manufacturer, url, rvr, "application/json")
         if answer.status_code == 201:
-            where = urljoin(url, answer.headers.get("location", ""))
-            if _origin(where) != _origin(url):
+            where = _location(url, answer)
+            if where is None or _origin(where) != _origin(url):
                 raise _lie("pointed to somebody else for the audit log")
             answer, body = await self._exchange(manufacturer, where, None, "application/json")
         if _media_type(answer) != "application/json":
@@ -89,8 +89,8 @@ class MasaClient:
         headers = {"Accept": accept, "Accept-Encoding": "identity"}
         if body is not None:
             headers["Content-Type"] = MEDIA_TYPE
-        request = client.build_request("GET" if body is None else "POST", url, content=body, headers=headers)
         try:
+            request = client.build_request("GET" if body is None else "POST", url, content=body, headers=headers)
             async with asyncio.timeout(self._timeout):
                 answer = await client.send(request, stream=True)
                 try:
@@ -139,6 +139,13 @@ async def _read(answer: httpx.Response) -> bytes:
         if len(out) > MAX_ANSWER:
             raise _lie("sent more than a voucher can be")
     return bytes(out)
+
+
+def _location(url: str, answer: httpx.Response) -> str | None:
+    try:
+        return urljoin(url, answer.headers.get("location", ""))
+    except ValueError:
+        return None
 
 
 def _media_type(answer: httpx.Response) -> str:

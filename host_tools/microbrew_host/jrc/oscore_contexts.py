@@ -239,10 +239,10 @@ class Contexts:
             self._onboarding.discard(key)
         self._onboarding.put(c_r, context)
 
-    def drop_device(self, serial: str) -> None:
-        """Forget the onboarding contexts of a device."""
+    def drop_device(self, serial: str, but: Context | None = None) -> None:
+        """Forget the onboarding contexts of a device, all ``but`` one."""
         for key, context in self._onboarding.items():
-            if context.onboarding.serial == serial:
+            if context.onboarding.serial == serial and context is not but:
                 self._onboarding.discard(key)
 
     def live(self, kid: bytes) -> bool:

@@ -111,7 +111,9 @@ class Server:
         return str(ipaddress.IPv6Address(self._config.jrc_address)), port
 
     def _site(self) -> Site:
-        voucher_status = VoucherStatus(self.registrar, self._masa, self.database, self.journal, self._config.policy)
+        voucher_status = VoucherStatus(
+            self.registrar, self._masa, self.contexts, self.database, self.journal, self._config.policy
+        )
         core = Discovery(self.mesh_jpy, self.database, self.journal)
         join = JoinEndpoint(self._config, self.database, self.journal)
         routes = {

@@ -124,7 +124,12 @@ class Site(interfaces.Resource):
             return _plain(Code.PROXYING_NOT_SUPPORTED, "no proxy")
         if request.opt.oscore is None:
             return await self._serve(request, None)
-        return await self._protected(request)
+        try:
+            return await self._protected(request)
+        except Exception as failure:
+            self._internal(failure)
+            # RFC 9031 section 7.3.3: nothing goes back that is not protected. Who runs EDHOC has no keys yet.
+            return _failure(not request.opt.edhoc, Code.INTERNAL_SERVER_ERROR, "")
 
     async def _protected(self, request: Message) -> Message:
         if request.code not in (Code.POST, Code.FETCH):
@@ -170,8 +175,11 @@ class Site(interfaces.Resource):
             return _plain(refusal.code, refusal.told, refusal.retry)
         except Exception as failure:
             # An error of ours must not reach the peer, least of all outside of the protected channel.
-            self._journal.line(f'event="internal" error={type(failure).__name__!r} text={str(failure)[:200]!r}')
+            self._internal(failure)
             return _plain(Code.INTERNAL_SERVER_ERROR, "")
+
+    def _internal(self, failure: Exception) -> None:
+        self._journal.line(f'event="internal" error={type(failure).__name__!r} text={str(failure)[:200]!r}')
 
     def _log(self, refusal: Refusal, request: Message, context: Context | None) -> None:
         serial = None

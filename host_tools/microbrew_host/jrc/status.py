@@ -19,7 +19,7 @@ from microbrew_host.jrc.config import REFUSE, Policy
 from microbrew_host.jrc.database import Database
 from microbrew_host.jrc.journal import Journal, printable
 from microbrew_host.jrc.masa_client import MasaClient
-from microbrew_host.jrc.oscore_contexts import Onboarding, OnboardingContext
+from microbrew_host.jrc.oscore_contexts import Contexts, Onboarding, OnboardingContext
 from microbrew_host.jrc.policy import judge_audit_log
 from microbrew_host.jrc.refusal import Refusal
 from microbrew_host.jrc.registrar import Registrar
@@ -65,10 +65,17 @@ class VoucherStatus:
     """The resource ``vs``."""
 
     def __init__(
-        self, registrar: Registrar, masa: MasaClient, database: Database, journal: Journal, policy: Policy
+        self,
+        registrar: Registrar,
+        masa: MasaClient,
+        contexts: Contexts,
+        database: Database,
+        journal: Journal,
+        policy: Policy,
     ) -> None:
         self._own = registrar.domain_ids()
         self._masa = masa
+        self._contexts = contexts
         self._database = database
         self._journal = journal
         self._policy = policy
@@ -86,7 +93,11 @@ class VoucherStatus:
         if onboarding.exchange is None:
             raise Refusal(Code.FORBIDDEN, "no voucher", "it reported a good voucher without having got one")
         warnings = await self._audit(onboarding, onboarding.exchange.rvr)
+        if self._contexts.find(context.recipient_id, None) is not context:
+            raise Refusal(Code.CONFLICT, "enrolled anew", "it reported about an attempt that a newer one has replaced")
         self._enrol(onboarding, warnings)
+        # Of an attempt that the device gave up a report may still be under way: it would bring back that one's key.
+        self._contexts.drop_device(onboarding.serial, context)
         return Message(code=Code.CHANGED)
 
     async def _audit(self, onboarding: Onboarding, rvr: bytes) -> list[str]:

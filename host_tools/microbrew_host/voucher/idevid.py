@@ -27,7 +27,8 @@ def load(der: bytes) -> x509.Certificate:
     """A certificate of its DER bytes. Raises VoucherError("certificate")."""
     try:
         certificate = x509.load_der_x509_certificate(der)
-        _ = certificate.extensions
+        # Parsed when asked for only; nobody else expects an error there.
+        _ = certificate.extensions, certificate.subject, certificate.issuer
         certificate.public_key()
     except Exception as error:  # noqa: BLE001 the library's parser raises many types on hostile input
         raise VoucherError("certificate", f"a certificate cannot be read: {error}") from None

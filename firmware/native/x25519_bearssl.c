@@ -1,0 +1,32 @@
+// X25519 over BearSSL's "m31" implementation; see p256_bearssl.c. A unit of its own: both name their field alike.
+
+#include "ec/ec_c25519_m31.c"
+
+#ifndef MB_STACK
+#define MB_STACK (1536)
+#endif
+#include "wipe.h"
+#include "x25519.h"
+
+enum { LENGTH = 32 };
+
+int mb_x25519(uint8_t product[32], const uint8_t secret[32], const uint8_t u[32]) {
+    uint8_t scalar[LENGTH], point[LENGTH];
+    uint8_t any = 0;
+    // The library has big-endian scalars on every curve.
+    for (int i = 0; i < LENGTH; i++) {
+        scalar[i] = secret[LENGTH - 1 - i];
+    }
+    memcpy(point, u, LENGTH);
+    br_ec_c25519_m31.mul(point, LENGTH, scalar, LENGTH, BR_EC_curve25519);
+    for (int i = 0; i < LENGTH; i++) {
+        any |= point[i];
+    }
+    if (any) {
+        memcpy(product, point, LENGTH);
+    }
+    mb_wipe(scalar, sizeof scalar);
+    mb_wipe(point, sizeof point);
+    mb_wipe_stack();
+    return any != 0;
+}

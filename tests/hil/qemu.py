@@ -1,0 +1,120 @@
+"""Runs an image of the board qemu_an386 in qemu-system-arm, its two UARTs on pseudo-terminals.
+
+The options of boards/qemu_an386/options.h are keyword arguments here. The emulator is steered over QMP and dies with
+the process that started it.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Self
+
+POWER_CUT_STATUS = 86  # boards/qemu_an386/flash.c
+_PR_SET_PDEATHSIG = 1
+# QEMU looks once a second whether somebody has opened a pseudo-terminal, and before takes no input from it.
+_PTY_SECONDS = 1.1
+
+
+class QemuFailed(Exception):
+    """The emulator did not start; the text holds what it said."""
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Qemu:
+    """A board that runs. ``console`` and ``radio`` are the paths of its UARTs 0 and 1.
+
+    ``flash``: file that keeps the store. ``heap``: bytes. ``seed``: repeats os.urandom, for measurements. ``cut``:
+    power fails at this flash operation. ``icount``: each instruction takes 1 ns of the board's time and waiting none
+    of ours, so that runs repeat; without, the board's time is wall time. Raises QemuFailed.
+    """
+
+    def __init__(
+        self,
+        image: Path,
+        *,
+        flash: Path | None = None,
+        heap: int | None = None,
+        seed: int | None = None,
+        cut: int | None = None,
+        icount: bool = False,
+    ) -> None:
+        words = ["firmware"]
+        for name, value in {"flash": flash, "heap": heap, "seed": seed, "cut": cut}.items():
+            if value is not None:
+                words.append(f"{name}={value}")
+        if any(" " in word for word in words):
+            raise ValueError("options are separated by spaces, so a path cannot have one")
+        arguments = ",".join("arg=" + word.replace(",", ",,") for word in words)
+        command = ["qemu-system-arm", "-machine", "mps2-an386", "-display", "none", "-S", "-qmp", "stdio"]
+        command += ["-chardev", "pty,id=console", "-serial", "chardev:console"]
+        command += ["-chardev", "pty,id=radio", "-serial", "chardev:radio"]
+        command += ["-semihosting-config", "enable=on,target=native," + arguments]
+        if icount:
+            command += ["-icount", "shift=0,sleep=off"]
+        command += ["-kernel", str(image)]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=_die_with_parent,
+        )
+        self._held: list[int] = []
+        try:
+            self.qmp("qmp_capabilities")
+            devices = {device["label"]: device["filename"] for device in self.qmp("query-chardev")}
+            self.console = devices["console"].removeprefix("pty:")
+            self.radio = devices["radio"].removeprefix("pty:")
+            # Held open, so that what the board says before anybody else opens them is kept.
+            self._held = [os.open(path, os.O_RDWR | os.O_NOCTTY) for path in (self.console, self.radio)]
+            time.sleep(_PTY_SECONDS)
+            self.qmp("cont")
+        except BaseException:
+            self.close()
+            raise
+
+    def qmp(self, command: str, **arguments: Any) -> Any:
+        """What QEMU returns for a command of its machine protocol."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+            self._process.stdin.flush()
+        for line in self._process.stdout:
+            try:
+                answer = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # QEMU's own remarks about pseudo-terminals
+            if "error" in answer:
+                raise QemuFailed(answer["error"]["desc"])
+            if "return" in answer:
+                return answer["return"]
+        assert self._process.stderr is not None
+        raise QemuFailed(self._process.stderr.read().strip() or "QEMU ended")
+
+    def wait(self, timeout: float) -> int:
+        """Exit status of an emulator that ends by itself. Raises subprocess.TimeoutExpired."""
+        return self._process.wait(timeout)
+
+    def close(self) -> None:
+        """Pull the plug: what is not in the flash file by now is lost."""
+        self._process.kill()
+        self._process.communicate()
+        for descriptor in self._held:
+            os.close(descriptor)
+        self._held = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
