@@ -470,6 +470,8 @@ class Ends(unittest.TestCase):
         self.mac.receive_into(self.buf)
         self.assertFalse(self.mac.is_up)
         self.assertEqual(self.mac.counters["other_version"], 1)
+        self.now += 300
+        self.assertFalse(self.mac.transmit(b"\x02\x00\x07", 3))
 
     def test_hello_of_later_versions_of_1_may_be_longer(self):
         self.stream.up.write(message(wire.HELLO, b"\x01\x00\x00\x05\x02more", 9))
@@ -516,6 +518,19 @@ class Ends(unittest.TestCase):
         self.stream.up.write(message(wire.RESULT, b"\x04\x09\x05", 99))
         self.mac.receive_into(self.buf)
         self.assertFalse(self.mac.transmit(b"\x02\x00\x07", 3))
+
+    def test_well_framed_nonsense_raises_nothing_at_either_end(self):
+        random = Random(5)
+        self.run_line()
+        for number in range(400):
+            kind = (0x00, 0x80)[random.below(2)] + random.below(6)
+            content = bytes([random.below(256) for _ in range(random.below(20))])
+            self.end.receive(message(kind, content, number & 0xFF))
+            self.stream.up.bytes = message(kind, content, number & 0xFF)
+            self.mac.receive_into(self.buf)
+            self.stream.up.bytes = self.stream.down.bytes = b""
+            self.now += 100
+        self.assertTrue(len(self.mac.counters) <= 12 and len(self.end.counters) <= 12)
 
     def test_bad_line_loses_frames_and_nothing_else(self):
         random = Random(7)

@@ -169,6 +169,7 @@ class SerialRadio(Radio):
     def _hello(self, content, pos):
         self.is_up = content[pos] == wire.VERSION
         if not self.is_up:
+            self._credits = self._free = 0
             self._count("other_version")
             return
         self.hardware_ack = content[pos + 1] & wire.HARDWARE_ACK != 0
