@@ -8,12 +8,13 @@ MICROPYTHON ?= $(BIN)/micropython
 SECONDS ?= 60
 PYTEST := $(BIN)/python -m pytest
 
-# The firmware image: which board and variant (dev, release), and where the sources of MicroPython and mbedTLS are.
+# The firmware image: which board and variant (dev, release), and where the sources of what it is made of are.
 BOARD ?= qemu_an386
 VARIANT ?= dev
 SOURCES := $(CURDIR)/build/src
 MPY_DIR ?= $(SOURCES)/micropython
 MBEDTLS_DIR ?= $(SOURCES)/mbedtls
+BEARSSL_DIR ?= $(SOURCES)/bearssl
 IMAGE := $(CURDIR)/build/firmware/$(BOARD)$(if $(filter-out unix,$(BOARD)),-$(VARIANT))
 MPY_CROSS := $(CURDIR)/build/mpy-cross/mpy-cross
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
@@ -78,9 +79,10 @@ type: $(STAMP) ## mypy
 bench: $(STAMP) ## measure bytes, heap, crypto, handshakes; figures in build/bench/unix.json
 	@set -e; for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench </dev/null; done
 
-sources: ## obtain the pinned sources that MPY_DIR= and MBEDTLS_DIR= do not name, into build/src
+sources: ## obtain the pinned sources that MPY_DIR=, MBEDTLS_DIR= and BEARSSL_DIR= do not name, into build/src
 	@$(PYTHON3) mpconfig/sources.py $(if $(filter $(SOURCES)/%,$(MPY_DIR)),micropython) \
-		$(if $(filter $(SOURCES)/%,$(MBEDTLS_DIR)),mbedtls) </dev/null
+		$(if $(filter $(SOURCES)/%,$(MBEDTLS_DIR)),mbedtls) \
+		$(if $(filter $(SOURCES)/%,$(BEARSSL_DIR)),bearssl) </dev/null
 
 toolchain:
 	@command -v arm-none-eabi-gcc >/dev/null || $(MAKE) --no-print-directory apt-gcc-arm-none-eabi
@@ -95,7 +97,8 @@ $(MPY_CROSS): | sources
 BUILD_IMAGE = MICROPY_GIT_TAG="v$$(sed -n 's/.define MICROPY_VERSION_M[A-Z]* \([0-9]*\)$$/\1/p' \
 		$(MPY_DIR)/py/mpconfig.h | paste -sd.)" MICROPY_MPYCROSS=$(MPY_CROSS) \
 	$(MAKE) --no-print-directory -j$(JOBS) ROOT=$(CURDIR) BUILD=$(IMAGE) MICROPY_MPYCROSS=$(MPY_CROSS) \
-		MPY_DIR=$(abspath $(MPY_DIR)) MBEDTLS_DIR=$(abspath $(MBEDTLS_DIR)) PYTHON3=$(PYTHON3)
+		MPY_DIR=$(abspath $(MPY_DIR)) MBEDTLS_DIR=$(abspath $(MBEDTLS_DIR)) \
+		BEARSSL_DIR=$(abspath $(BEARSSL_DIR)) PYTHON3=$(PYTHON3)
 
 firmware: $(if $(filter unix,$(BOARD)),firmware-unix,firmware-board) ## build an image: BOARD=qemu_an386|unix VARIANT=dev|release
 
@@ -103,6 +106,26 @@ firmware-board: sources toolchain $(MPY_CROSS)
 	@test -f boards/$(BOARD)/board.mk || { echo "No board $(BOARD); there are: $$(ls boards | grep -v -e common -e README)" >&2; exit 1; }
 	@$(BUILD_IMAGE) -C boards/common BOARD=$(BOARD) VARIANT=$(VARIANT)
 	@$(PYTHON3) boards/common/sizes.py $(IMAGE)
+
+# The native crypto module as a .mpy: x64 for the unix port, armv7m (Cortex-M4 and up) for boards with stock MicroPython.
+NATIVE_ARCH ?= x64
+NATIVE := build/native/$(NATIVE_ARCH)
+NATIVE_SOURCES := $(if $(filter $(SOURCES)/%,$(MPY_DIR)),micropython) $(if $(filter $(SOURCES)/%,$(BEARSSL_DIR)),bearssl)
+
+.PHONY: native
+native: $(STAMP) ## compile the native crypto module for stock MicroPython: NATIVE_ARCH=x64|armv7m
+	@$(if $(strip $(NATIVE_SOURCES)),$(PYTHON3) mpconfig/sources.py $(NATIVE_SOURCES) </dev/null)
+ifeq ($(NATIVE_ARCH),armv7m)
+	@command -v arm-none-eabi-gcc >/dev/null || $(MAKE) --no-print-directory apt-gcc-arm-none-eabi
+	@echo '#include <string.h>' | arm-none-eabi-gcc -E -o /dev/null - 2>/dev/null || \
+		$(MAKE) --no-print-directory apt-libnewlib-arm-none-eabi
+else
+	@command -v gcc >/dev/null || $(MAKE) --no-print-directory apt-gcc
+endif
+	@mkdir -p $(NATIVE)
+	@echo 'include $(CURDIR)/firmware/native/crypto/natmod.mk' > $(NATIVE)/Makefile
+	@$(MAKE) --no-print-directory -C $(NATIVE) ARCH=$(NATIVE_ARCH) MPY_DIR=$(abspath $(MPY_DIR)) \
+		BEARSSL_DIR=$(abspath $(BEARSSL_DIR)) PYTHON=$(abspath $(BIN)/python)
 
 firmware-unix: sources $(MPY_CROSS)
 	@$(BUILD_IMAGE) -C $(MPY_DIR)/ports/unix VARIANT=unix VARIANT_DIR=$(CURDIR)/boards/unix

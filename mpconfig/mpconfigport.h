@@ -60,8 +60,9 @@
 #define MICROPY_FLOAT_IMPL                  (MICROPY_FLOAT_IMPL_FLOAT)
 #define MICROPY_ENABLE_SCHEDULER            (1)
 #define MICROPY_MALLOC_USES_ALLOCATED_SIZE  (1)
-// Compiled-in start-up files are looked up by name, the console's raw paste mode by mpremote.
 #define MICROPY_READER_VFS                  (MICROBREW_CONSOLE)
+// Twice mpremote's window; half of the console's ring (uart.c).
+#define MICROPY_REPL_STDIN_BUFFER_MAX       (512)
 
 // Modules.
 #define MICROPY_PY_SYS_PLATFORM             BOARD_NAME

@@ -128,7 +128,7 @@ def download(wanted: list[dict[str, str]]) -> None:
     (folder / "debian.sources").write_text("\n".join(stanzas))
     apt_get("update")
     for source in wanted:
-        apt_get("source", "--download-only", source["package"])
+        apt_get("source", "--download-only", "--tar-only", source["package"])
         if not (DOWNLOADS / source["archive"]).exists():
             raise SourcesError(
                 f"{source['suite']} no longer has {source['archive']}: pin another version in {LOCK.name}, "

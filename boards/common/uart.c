@@ -37,11 +37,17 @@ size_t uart_any(unsigned port) {
 }
 
 size_t uart_read(unsigned port, uint8_t *buf, size_t length) {
-    size_t count = MIN(length, uart_any(port));
+    // Once only: it grows under our hands.
+    size_t count = uart_any(port);
+    if (count > length) {
+        count = length;
+    }
     uint32_t tail = rings[port].tail;
     for (size_t i = 0; i < count; i++) {
         buf[i] = rings[port].bytes[(tail + i) % RING];
     }
+    // The bytes are read before the interrupt may overwrite them.
+    __asm volatile ("" ::: "memory");
     rings[port].tail = tail + count;
     if (count) {
         board_uart_rx_resume(port);

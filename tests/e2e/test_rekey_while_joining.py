@@ -1,4 +1,4 @@
-"""A device that joins while the link key is being changed belongs to the network before, during and after the change."""
+"""A device that joins while the link key is changed belongs to the network before, during and after."""
 
 from world import JOINED, simulate
 

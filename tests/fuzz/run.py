@@ -10,11 +10,14 @@ import argparse
 import contextlib
 import hashlib
 import importlib
+import io
 import logging
 import os
 import re
-import subprocess
+import shutil
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,68 +43,94 @@ def targets() -> dict:
     return found
 
 
-def child(name: str, arguments: list[str]) -> None:
-    """Fuzz one target in this process; does not return."""
-    import atheris
-
+def instrumented() -> dict:
+    """Every target by name, the packages that they are about counting their branches for atheris."""
+    try:
+        import atheris
+    except ImportError:
+        raise SystemExit("atheris is missing: make fuzz installs it") from None
     # What the libraries log about an input is neither read nor cheap.
     logging.disable(logging.CRITICAL)
-    with atheris.instrument_imports(include=["microbrew", "microbrew_host"]):
-        function, seeds = targets()[name]
+    with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(include=["microbrew", "microbrew_host"]):
+        return targets()
+
+
+def start(name: str, function: Callable[[bytes], None], seeds: list[bytes], seconds: int) -> int:
+    """Fuzz one target in a child of this process, which has paid for the imports: its process id."""
     corpus = BUILD / "corpus" / name
     corpus.mkdir(parents=True, exist_ok=True)
-    for seed in seeds():
+    for seed in seeds:
         (corpus / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed[:MAX_LEN])
-    atheris.Setup([sys.argv[0], *arguments, str(corpus)], function)
+    pid = os.fork()
+    if pid:
+        return pid
+    log = os.open(_log(name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    import atheris
+
+    tempfile.tempdir = str(BUILD / "tmp")
+    options = [f"-max_total_time={seconds}", f"-max_len={MAX_LEN}", f"-timeout={TIMEOUT_S}"]
+    options += [f"-rss_limit_mb={MEMORY_MB}", "-print_final_stats=1", f"-artifact_prefix={BUILD}/{name}-"]
+    atheris.Setup([sys.argv[0], *options, str(corpus)], function)
     atheris.Fuzz()
+    os._exit(0)
 
 
-def fuzz(name: str, seconds: int) -> tuple[int, int, bool]:
-    """Run one target in a process of its own: (executions, edges covered, whether it ended well)."""
-    BUILD.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, __file__, "--child", name]
-    command += [f"-max_total_time={seconds}", f"-max_len={MAX_LEN}", f"-timeout={TIMEOUT_S}"]
-    command += [f"-rss_limit_mb={MEMORY_MB}", "-print_final_stats=1", f"-artifact_prefix={BUILD}/{name}-"]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # noqa: S603
-    (BUILD / f"{name}.log").write_bytes(done.stdout)
-    executed = _EXECUTED.search(done.stdout)
-    covered = _COVERED.findall(done.stdout)
-    if done.returncode:
-        sys.stdout.write(done.stdout[-4000:].decode(errors="replace"))
-    return (
-        int(executed.group(1)) if executed else 0,
-        int(covered[-1]) if covered else 0,
-        done.returncode == 0 and executed is not None,
-    )
+def report(name: str, status: int) -> bool:
+    """Print how a target's run ended; True if it found nothing."""
+    output = _log(name).read_bytes()
+    executed = _EXECUTED.search(output)
+    covered = _COVERED.findall(output)
+    good = status == 0 and executed is not None
+    if not good:
+        sys.stdout.write(output[-4000:].decode(errors="replace"))
+    executions = int(executed.group(1)) if executed else 0
+    edges = int(covered[-1]) if covered else 0
+    print(f"{name:20} {executions:9} executions {edges:6} branches{'' if good else '  FOUND SOMETHING'}", flush=True)
+    return good
+
+
+def fuzz(chosen: dict, seconds: int, jobs: int) -> list[str]:
+    """Fuzz each target for its share of the time, ``jobs`` at once: the names of those with findings."""
+    each = max(1, seconds * jobs // len(chosen))
+    (BUILD / "tmp").mkdir(parents=True, exist_ok=True)
+    running: dict[int, str] = {}
+    bad = []
+    for name in [*chosen, *[None] * jobs]:
+        while len(running) == jobs or (name is None and running):
+            pid, status = os.wait()
+            done = running.pop(pid)
+            if not report(done, status):
+                bad.append(done)
+        if name is not None:
+            running[start(name, chosen[name][0], chosen[name][1](), each)] = name
+    shutil.rmtree(BUILD / "tmp")
+    return bad
+
+
+def _log(name: str) -> Path:
+    return BUILD / f"{name}.log"
 
 
 def main() -> int:
     """The command line."""
-    if sys.argv[1:2] == ["--child"]:
-        child(sys.argv[2], sys.argv[3:])
-        return 1
     parser = argparse.ArgumentParser(description="Coverage-guided fuzzing of every decoder.")
     parser.add_argument("--seconds", type=int, default=60, help="time for all targets together")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="run the one target on this input and stop")
     parser.add_argument("targets", nargs="*", metavar="TARGET")
     given = parser.parse_args()
-    known = targets()
+    known = targets() if given.replay else instrumented()
     unknown = [name for name in given.targets if name not in known]
     if unknown:
         parser.error(f"no target {unknown[0]}; there are {', '.join(known)}")
-    names = given.targets or list(known)
+    chosen = {name: known[name] for name in given.targets or known}
     if given.replay is not None:
-        for name in names:
-            known[name][0](given.replay.read_bytes())
+        for function, _seeds in chosen.values():
+            function(given.replay.read_bytes())
         return 0
-    each = max(1, given.seconds // len(names))
-    bad = []
-    with contextlib.suppress(KeyboardInterrupt):
-        for name in names:
-            executions, covered, good = fuzz(name, each)
-            print(f"{name:20} {executions:9} executions {covered:6} edges {'' if good else 'FOUND SOMETHING'}", flush=True)
-            if not good:
-                bad.append(name)
+    bad = fuzz(chosen, given.seconds, max(1, min(given.jobs, len(chosen))))
     if bad:
         print(f"findings in {', '.join(bad)}: see build/fuzz/*-crash-*, *-timeout-*, *-oom-* and *.log")
     return 1 if bad else 0

@@ -1,13 +1,14 @@
-"""The registrar against those who have something: a trusted manufacturer, a recorded message, a broken disk, an old row."""
+"""The registrar against a trusted manufacturer, messages held back, nodes that answer nonsense, and a broken disk."""
 
 import asyncio
-import dataclasses
 import itertools
+import json
 
 import httpx
 import pytest
 from jrc_support import CRYPTO, RV, Acme, Pledge, eui64_of, events, make_registrar, running
 from sqlalchemy import text
+from test_jrc_rekey import Node, finished
 
 from microbrew.coap import numbers
 from microbrew.coap.message import Message
@@ -22,6 +23,7 @@ from microbrew_host.jrc.config import ConfigError, load
 from microbrew_host.jrc.database import CojpContext, Database, DatabaseError, Device
 from microbrew_host.jrc.masa_client import MasaClient
 from microbrew_host.jrc.refusal import Refusal
+from microbrew_host.jrc.rekey import request_rekey
 
 NUMBERS = itertools.count()
 PSK = bytes.fromhex("5ec2e75ec2e75ec2e75ec2e75ec2e75e")
@@ -143,6 +145,29 @@ def test_a_report_whose_audit_log_comes_after_a_newer_enrolment_does_not_bring_t
     run(scenario, make_registrar(tmp_path, acme.as_new()))
 
 
+# Answers to a Parameter Update
+
+
+@pytest.mark.parametrize("option", [b" ", b":\x0c\x9f", b"\xff", b"\x19\x01\xff", b"\x06", b"", None])
+def test_a_node_that_answers_an_update_by_nonsense_does_not_end_rekeying(tmp_path, option):
+    async def scenario(server):
+        def answer(_request):
+            options = [] if option is None else [(numbers.OSCORE, option)]
+            return Message(numbers.ACK, numbers.CHANGED, 0, b"", options, b"nonsense is not a tag")
+
+        bad = await Node.join(server, 1)
+        bad.pledge.on_request = answer
+        good = await Node.join(server, 2)
+        result = await finished(server, request_rekey(server.database, 0.0))
+        assert result == {eui64_of(1): "its answer was not protected by its key", eui64_of(2): "ok"}
+        result = await finished(server, request_rekey(server.database, 0.0))
+        assert [key[0] for key in good.took] == [2, 3]
+        bad.pledge.close()
+        good.pledge.close()
+
+    run(scenario, make_registrar(tmp_path, ack_timeout=0.1))
+
+
 # Denial
 
 
@@ -187,7 +212,7 @@ def test_a_failing_database_does_not_print_keys_at_the_prompt(tmp_path, capsys):
     break_contexts(database)
     database.close()
     devices = tmp_path / "list"
-    devices.write_text('{"eui64": "%s", "psk": "%s"}\n' % (eui64_of(1).hex(), PSK.hex()))
+    devices.write_text(json.dumps({"eui64": eui64_of(1).hex(), "psk": PSK.hex()}))
     with pytest.raises(SystemExit) as ended:
         main(["jrc", "add", "--config", str(tmp_path / "jrc" / initialise.CONFIG), "--import", str(devices)])
     printed = capsys.readouterr()
@@ -320,7 +345,10 @@ def test_a_limit_that_is_no_sensible_number_is_refused(tmp_path, value):
 # A MASA that answers with an address
 
 
-@pytest.mark.parametrize("location", ["https://[::1", "https://[nonsense]/x", "//[", "http://masa.example:99999999/", "\x7f"])
+LOCATIONS = ("https://[::1", "https://[nonsense]/x", "//[", "http://masa.example:99999999/", "\x7f")
+
+
+@pytest.mark.parametrize("location", LOCATIONS)
 def test_a_masa_that_points_nowhere_is_named_as_the_culprit(tmp_path, location):
     async def scenario():
         maker = Acme(tmp_path)

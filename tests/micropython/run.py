@@ -46,8 +46,8 @@ def interpreter() -> str:
 
 
 def environment() -> dict[str, str]:
-    """The environment in which MicroPython finds the firmware package and the shim."""
-    return dict(os.environ, MICROPYPATH="firmware:tests/micropython:.frozen")
+    """The environment in which MicroPython finds the firmware package, the shim and, where built, the native module."""
+    return dict(os.environ, MICROPYPATH="firmware:tests/micropython:build/native/x64:.frozen")
 
 
 def start(path: Path, names: list[str] | None = None) -> "subprocess.Popen[str]":

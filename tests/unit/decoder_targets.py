@@ -154,8 +154,7 @@ def do_cbor(data):
 def do_cose(data):
     signed = only(DecodeError, sign1.decode, data)
     if signed is not None:
-        signed.algorithm
-        signed.header(33)
+        signed.header(signed.algorithm)
         detached = b"detached" if signed.payload is None else None
         only(CryptoError, signed.verify, CREDULOUS, PUBLIC, b"", detached)
     only((DecodeError, CryptoError), cose_key.decode_ccs, data)
@@ -342,7 +341,8 @@ def do_voucher(data):
 def do_jpy(data):
     message = only(DecodeError, jpy.parse, data)
     if message is not None:
-        same(bytes(message.head) + cbor.encode(bytes(message.content)) + bytes(message.tail), bytes(data), "JPY changes")
+        again = bytes(message.head) + cbor.encode(bytes(message.content)) + bytes(message.tail)
+        same(again, bytes(data), "JPY changes")
         jpy.parse(message.reply(b"answer"))
     only(DecodeError, discovery.port_of, data, discovery.JOIN_PROXY)
 
@@ -552,8 +552,7 @@ def do_node(data):
         if joined:
             records[membership.RECORD] = MEMBER
         radio = Feed()
-        lines = []
-        node = Node(radio, Ram(records), CREDULOUS, lambda now, event, text: lines.append(text), 0)
+        node = Node(radio, Ram(records), CREDULOUS, lambda now, event, text: None, 0)
         now = 0
         for part in datagrams(data):
             if len(part) == 1:

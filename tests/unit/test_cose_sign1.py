@@ -49,6 +49,15 @@ def _public(name):
     return public_from_spki(bytes.fromhex(ZSJ["spki"][name]))
 
 
+def present(backend):
+    """Whether this interpreter has the backend."""
+    try:
+        crypto.load(backend)
+    except ImportError:
+        return False
+    return True
+
+
 class TestVectors(unittest.TestCase):
     backend = "pure"
 
@@ -112,6 +121,11 @@ class TestVectors(unittest.TestCase):
 @unittest.skipIf(MICROPYTHON, "the host backend needs CPython")
 class TestVectorsOnHost(TestVectors):
     backend = "host"
+
+
+@unittest.skipUnless(present("native"), "no native module here: make native")
+class TestVectorsOnNative(TestVectors):
+    backend = "native"
 
 
 class TestSign(unittest.TestCase):

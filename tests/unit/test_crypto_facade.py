@@ -1,6 +1,5 @@
 """The crypto facade: choice of the backend, key handles, SPKI, comparison and wiping."""
 
-import sys
 import unittest
 
 from microbrew import crypto
@@ -11,21 +10,30 @@ from microbrew.errors import CryptoError
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
+def present(backend):
+    """Whether this interpreter has the backend."""
+    try:
+        crypto.load(backend)
+    except ImportError:
+        return False
+    return True
+
+
 class TestLoad(unittest.TestCase):
-    def without_host(self, function):
-        """Calls ``function`` where the host backend cannot be imported."""
-        if MICROPYTHON:
-            return function()
-        name = "microbrew.crypto.host"
-        saved = sys.modules.get(name)
-        sys.modules[name] = None
+    def lacking(self, names, function):
+        """Calls ``function`` as where the backends ``names`` cannot be imported."""
+        real = crypto.load
+
+        def load(name=None, release=False):
+            if name in names:
+                raise ImportError(name)
+            return real(name, release)
+
+        crypto.load = load
         try:
             return function()
         finally:
-            if saved is None:
-                del sys.modules[name]
-            else:
-                sys.modules[name] = saved
+            crypto.load = real
 
     def test_named_backend_is_loaded(self):
         self.assertEqual(crypto.load("pure").name, "pure")
@@ -35,16 +43,17 @@ class TestLoad(unittest.TestCase):
         self.assertRaises(ValueError, crypto.load, "nonesuch")
 
     def test_named_backend_that_is_missing_is_an_import_error(self):
-        self.assertRaises(ImportError, self.without_host, lambda: crypto.load("host"))
+        self.assertRaises(ImportError, crypto.load, "host" if MICROPYTHON else "native")
 
     def test_pure_is_the_last_resort(self):
-        self.assertEqual(self.without_host(crypto.load).name, "pure")
+        self.assertEqual(self.lacking(("native", "host"), crypto.load).name, "pure")
 
     def test_release_refuses_to_pick_a_backend_that_is_not_constant_time(self):
-        self.assertRaises(CryptoError, self.without_host, lambda: crypto.load(release=True))
+        self.assertRaises(CryptoError, self.lacking, ("native", "host"), lambda: crypto.load(release=True))
 
-    @unittest.skipIf(MICROPYTHON, "the host backend needs CPython")
     def test_constant_time_backend_is_preferred(self):
+        if not present("native") and not present("host"):
+            self.skipTest("no native module here: make native")
         self.assertTrue(crypto.load().constant_time)
         self.assertTrue(crypto.load(release=True).constant_time)
 
@@ -102,6 +111,11 @@ class TestPureKeys(unittest.TestCase):
 @unittest.skipIf(MICROPYTHON, "the host backend needs CPython")
 class TestHostKeys(TestPureKeys):
     backend = "host"
+
+
+@unittest.skipUnless(present("native"), "no native module here: make native")
+class TestNativeKeys(TestPureKeys):
+    backend = "native"
 
 
 class TestSpki(unittest.TestCase):

@@ -33,6 +33,15 @@ def _right_side(x):
     return (x * x * x - 3 * x + 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B) % P
 
 
+def present(backend):
+    """Whether this interpreter has the backend."""
+    try:
+        crypto.load(backend)
+    except ImportError:
+        return False
+    return True
+
+
 class TestPure(unittest.TestCase):
     backend = "pure"
 
@@ -263,3 +272,8 @@ class TestPure(unittest.TestCase):
 @unittest.skipIf(MICROPYTHON, "the host backend needs CPython")
 class TestHost(TestPure):
     backend = "host"
+
+
+@unittest.skipUnless(present("native"), "no native module here: make native")
+class TestNative(TestPure):
+    backend = "native"

@@ -14,6 +14,15 @@ with open("tests/vectors/crypto.json") as _file:
 unhex = bytes.fromhex
 
 
+def present(backend):
+    """Whether this interpreter has the backend."""
+    try:
+        crypto.load(backend)
+    except ImportError:
+        return False
+    return True
+
+
 class TestPure(unittest.TestCase):
     backend = "pure"
 
@@ -138,3 +147,8 @@ class TestPure(unittest.TestCase):
 @unittest.skipIf(MICROPYTHON, "the host backend needs CPython")
 class TestHost(TestPure):
     backend = "host"
+
+
+@unittest.skipUnless(present("native"), "no native module here: make native")
+class TestNative(TestPure):
+    backend = "native"

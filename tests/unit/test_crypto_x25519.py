@@ -14,6 +14,15 @@ P = 2**255 - 19
 SECRET = bytes(range(32))
 
 
+def present(backend):
+    """Whether this interpreter has the backend."""
+    try:
+        crypto.load(backend)
+    except ImportError:
+        return False
+    return True
+
+
 class TestPure(unittest.TestCase):
     backend = "pure"
 
@@ -110,6 +119,11 @@ class TestPure(unittest.TestCase):
 @unittest.skipIf(MICROPYTHON, "the host backend needs CPython")
 class TestHost(TestPure):
     backend = "host"
+
+
+@unittest.skipUnless(present("native"), "no native module here: make native")
+class TestNative(TestPure):
+    backend = "native"
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from microbrew.identity.store import Store
 from microbrew.join import cojp, context, membership
 from microbrew.mac.security import KeySet
 from microbrew.node import Node
-from microbrew.oscore import option, protect
+from microbrew.oscore import protect
 from microbrew.oscore.context import Context
 from microbrew.oscore.replay import Window
 from microbrew.radio.api import Radio

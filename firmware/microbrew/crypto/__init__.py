@@ -202,12 +202,16 @@ def public_from_spki(spki):
 
 
 def load(name=None, release=False):
-    """An instance of the named backend, or of the best one present: host, then pure.
+    """An instance of the named backend, or of the best one present: native, then host, then pure.
 
     ``release``: a build flag. With it set, ``pure`` is never chosen by default, only when named, because it
     is not constant time. Raises ValueError for a name that is not known, ImportError for a named backend that
     this machine lacks, CryptoError if a release finds no constant-time backend.
     """
+    if name == "native":
+        from microbrew.crypto.native import NativeCrypto
+
+        return NativeCrypto(release=release)
     if name == "host":
         from microbrew.crypto.host import HostCrypto
 
@@ -218,9 +222,11 @@ def load(name=None, release=False):
         return PureCrypto()
     if name is not None:
         raise ValueError("unknown crypto backend: " + name)
-    try:
-        return load("host")
-    except ImportError:
-        if release:
-            raise CryptoError("no constant-time crypto backend, and this is a release") from None
-        return load("pure")
+    for name in ("native", "host"):
+        try:
+            return load(name, release)
+        except ImportError:
+            pass
+    if release:
+        raise CryptoError("no constant-time crypto backend, and this is a release")
+    return load("pure")

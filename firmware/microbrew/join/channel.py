@@ -11,6 +11,7 @@ from microbrew.edhoc import combined, messages
 from microbrew.errors import CoapError, DecodeError, JoinError, OscoreError
 from microbrew.oscore import protect
 
+
 class Channel:
     """Sends requests over ``endpoint`` to ``peer``; ``context`` is an OSCORE context or None.
 
@@ -29,7 +30,7 @@ class Channel:
         self._done = None
 
     def request(self, message, now, done, message_3=b""):
-        """Send ``message``; later ``done(response, failure, now)`` with a Message or, failing that, None and a JoinError.
+        """Send ``message``; later ``done(response, failure, now)`` with a Message, or with None and a JoinError.
 
         ``message_3``, if given, goes in front of the protected request, which must then fit one message.
         """

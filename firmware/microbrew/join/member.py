@@ -10,11 +10,11 @@ After a restart it begins here, from the ``network`` record, without joining ane
 """
 
 from microbrew.coap import numbers
-from microbrew.coap.message import Message, response
+from microbrew.coap.message import Message
 from microbrew.compat import const
 from microbrew.errors import DecodeError, OscoreError, StoreError
 from microbrew.ip import rpl
-from microbrew.join import cojp, membership
+from microbrew.join import membership, update
 from microbrew.join.channel import Channel
 from microbrew.join.context import cojp_context, stored_window
 from microbrew.mac.beacon import Beacon
@@ -25,8 +25,6 @@ from microbrew.proxy.stateless import StatelessProxy
 WAIT_ROUTE = "WAIT_ROUTE"
 WAIT_REGISTRATION = "WAIT_REGISTRATION"
 PROXYING = "PROXYING"
-
-JOIN_PATH = ("j",)
 
 _COAP_PORT = const(5683)
 _RETRY_MS = const(5000)
@@ -202,7 +200,7 @@ class Member:
             return None
         finally:
             window.persist = persist
-        answer = self._on_jrc_request(inner, now)
+        answer = update.answer(inner, lambda config: self._update(config, now))
         stored = True
         try:
             persist(window.lower_edge, window.bitmap)
@@ -215,28 +213,17 @@ class Member:
         except StoreError:
             return None
 
-    def _on_jrc_request(self, request, now):
-        try:
-            if request.path() != JOIN_PATH:
-                return response(numbers.NOT_FOUND)
-            if request.code != numbers.POST:
-                return response(numbers.METHOD_NOT_ALLOWED)
-            config = cojp.parse_configuration(request.payload)
-        except DecodeError:
-            return response(numbers.BAD_REQUEST)
-        if config.unsupported:
-            return response(numbers.BAD_REQUEST, cojp.encode_unsupported(config.unsupported), numbers.CBOR)
+    def _update(self, config, now):
         try:
             self.member.update(config, now)
             self.parts.store.write(membership.RECORD, self.member.to_record())
         except (StoreError, ValueError) as error:
             self.parts.log("update", "failed: %s" % error)
-            return response(numbers.INTERNAL_SERVER_ERROR)
+            raise
         self._apply_blacklist()
         if self._proxy is not None:
             self._proxy.relay.set_join_rate(self.member.join_rate, now)
         self.parts.log("update", "keys %s" % [key[0] for key in config.keys])
-        return response(numbers.CHANGED)
 
     def _apply_blacklist(self):
         self.parts.link.blacklist = self.member.blacklist or ()

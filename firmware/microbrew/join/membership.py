@@ -25,7 +25,7 @@ _REGISTRAR = const(12)
 
 class Membership:
     """``network_id`` (1 to 16 bytes), ``pan_id`` (int), ``channel``, ``parent`` (EUI-64 of the join proxy), ``psk``
-    (CoJP key, 16 bytes), ``imprinted`` (True after a voucher, False after a one-touch join), ``keys`` (KeySet) and
+    (CoJP key, 16 bytes), ``imprinted`` (True after a join by voucher, False after one by a key), ``keys`` (KeySet) and
     what else a Configuration hands out: ``short_address``, ``jrc_address``, ``blacklist``, ``join_rate``.
     ``registrar`` is the key (x || y) that the last voucher was for, None if the device never had one.
     """

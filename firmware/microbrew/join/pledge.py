@@ -33,6 +33,7 @@ from microbrew.join import cojp
 from microbrew.join.channel import Channel, describe, refusal
 from microbrew.join.context import cojp_context
 from microbrew.join.membership import joined
+from microbrew.join.update import JOIN_PATH
 from microbrew.join.voucher import NONCE_LEN, verify_voucher, voucher_request
 from microbrew.oscore.context import Context
 from microbrew.proxy import discovery
@@ -94,16 +95,15 @@ _MAX_KEY_FAILURES = const(3)
 _EDHOC_PATH = (".well-known", "edhoc")
 _VOUCHER_PATH = (".well-known", "brski", "rv")
 _STATUS_PATH = (".well-known", "brski", "vs")
-_JOIN_PATH = ("j",)
 
 
 class Pledge:
     """Drives one device to membership.
 
     ``parts`` (node.Parts) are the layers below; ``listener`` collects beacons; ``on_candidate(candidate)`` is told
-    which proxy is tried now, None for none; ``on_joined(membership, now)`` ends it. ``home``: Membership of a node that lost its
-    way; it returns to that network and registrar only, for nothing but a factory reset sets a device free (zero-touch
-    join 2.1). The registrar is known by its key: anybody can call a network by the same name.
+    which proxy is tried now, None for none; ``on_joined(membership, now)`` ends it. ``home``: Membership of a node
+    that lost its way; it returns to that network and registrar only, for nothing but a factory reset sets a device
+    free (zero-touch join 2.1). The registrar is known by its key: anybody can call a network by the same name.
     """
 
     def __init__(self, parts, listener, on_candidate, on_joined, home=None):
@@ -323,7 +323,7 @@ class Pledge:
             self._join_context = cojp_context(self.crypto, self._psk, self.identity.eui64, self.sequence)
             self._channel = Channel(self.endpoint, self._peer, self.config, self._join_context, strict=True)
         request = cojp.encode_join_request(self.candidate.beacon.network_id, cojp.ROLE_NODE, self._unsupported)
-        self._channel.request(_message(numbers.POST, _JOIN_PATH, request), now, self._answered)
+        self._channel.request(_message(numbers.POST, JOIN_PATH, request), now, self._answered)
 
     def _after_status(self, response, now):
         _expect_changed(response)

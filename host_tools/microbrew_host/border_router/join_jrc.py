@@ -17,9 +17,9 @@ from microbrew.errors import DecodeError, OscoreError
 from microbrew.identity.idevid import Identity
 from microbrew.identity.sequence import Reserved
 from microbrew.identity.store import Store
-from microbrew.join import cojp
+from microbrew.join import cojp, update
 from microbrew.join.channel import Channel, describe
-from microbrew.join.member import JOIN_PATH, cojp_context, stored_window
+from microbrew.join.context import cojp_context, stored_window
 from microbrew.oscore import protect
 from microbrew.proxy import discovery
 from microbrew_host.border_router.flows import FlowKey, HostAddress
@@ -87,7 +87,7 @@ class JoinJrc:
 
     def _join(self, now: int) -> None:
         request = Message(numbers.CON, numbers.POST, payload=cojp.encode_join_request(self._network_id, cojp.ROLE_6LBR))
-        for segment in JOIN_PATH:
+        for segment in update.JOIN_PATH:
             request.add(numbers.URI_PATH, segment)
         self._channel.request(request, now, self._on_join_response)
 
@@ -131,22 +131,12 @@ class JoinJrc:
             self._on_event(f"request refused: {error}")
             challenge: Message | None = error.response
             return challenge
-        return protect.protect_response(self._context, self._update(inner, now), binding)
+        answer = update.answer(inner, lambda config: self._update(config, now))
+        return protect.protect_response(self._context, answer, binding)
 
-    def _update(self, request: Message, now: int) -> Message:
-        try:
-            if request.path() != JOIN_PATH:
-                return response(numbers.NOT_FOUND)
-            if request.code != numbers.POST:
-                return response(numbers.METHOD_NOT_ALLOWED)
-            config = cojp.parse_configuration(request.payload)
-        except DecodeError:
-            return response(numbers.BAD_REQUEST)
-        if config.unsupported:
-            return response(numbers.BAD_REQUEST, cojp.encode_unsupported(config.unsupported), numbers.CBOR)
+    def _update(self, config: cojp.Configuration, now: int) -> None:
         try:
             self._on_configuration(config, now)
         except ValueError as error:
             self._on_event(f"update failed: {error}")
-            return response(numbers.INTERNAL_SERVER_ERROR)
-        return response(numbers.CHANGED)
+            raise

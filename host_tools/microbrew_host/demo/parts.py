@@ -55,8 +55,14 @@ def border_router(store: Path, ether_port: int, coap: int, jpy: int, *options: o
 
 
 def device(store: Path, ether_port: int, heap: str, reset: bool = False) -> list[str]:
-    """A device: the firmware in MicroPython with a heap of ``heap``. Raises ProcessError without an interpreter."""
+    """A device: the firmware in MicroPython with a heap of ``heap``. Raises ProcessError without an interpreter.
+
+    It uses the native crypto module where ``make native`` has built one; a MICROPYPATH in the environment decides
+    otherwise.
+    """
     argv = [interpreter(), "-X", f"heapsize={heap}", str(firmware() / "main.py")]
+    if "MICROPYPATH" not in os.environ:
+        argv = ["env", f"MICROPYPATH={firmware().parent / 'build/native/x64'}:.frozen", *argv]
     argv += [str(store), f"{LOOPBACK}:{ether_port}"]
     return [*argv, "reset"] if reset else argv
 

@@ -80,9 +80,15 @@ class Demo:
         return all(device.outcome is not None for device in self.devices)
 
     async def stop(self) -> None:
-        """End every process, devices first."""
+        """End every process, devices first; what went wrong with one of them is raised once all have ended."""
+        failures: list[Exception] = []
         for process in reversed(self._processes):
-            await process.stop()
+            try:
+                await process.stop()
+            except Exception as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
 
     def registrar_log(self) -> list[dict[str, object]]:
         """What the registrar wrote down, by its own command."""

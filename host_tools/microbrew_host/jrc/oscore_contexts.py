@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import Certificate
 from sqlalchemy import select, update
 
+from microbrew.errors import DecodeError
+from microbrew.oscore import option
 from microbrew_host.jrc.config import Limits, Manufacturer
 from microbrew_host.jrc.database import CojpContext, Database, Device
 from microbrew_host.jrc.limits import Expiring
@@ -149,6 +151,16 @@ class StoredContext(Context):
         """Protect a request of ours; the kid "JRC" alone names the context (RFC 9031 section 8.4.3)."""
         protected, request_id = self.protect(message, kid_context=False)
         return protected, request_id
+
+    def unprotect_response(self, message: Message, request_id: oscore.RequestIdentifiers) -> Message:
+        """The inner message of an answer. Raises oscore.NotAProtectedMessage or oscore.ProtectionInvalid."""
+        # aiocoap trips over some malformed options, and the answer is from who knows whom.
+        try:
+            option.decode(message.opt.oscore or b"")
+        except DecodeError as error:
+            raise oscore.DecodeError(str(error)) from None
+        inner, _ = self.unprotect(message, request_id)
+        return inner
 
 
 class StoredWindow:

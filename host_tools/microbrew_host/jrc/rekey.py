@@ -17,7 +17,6 @@ from aiocoap.numbers.codes import Code
 from aiocoap.numbers.constants import TransportTuning
 from aiocoap.protocol import Context as CoapContext
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from microbrew.errors import DecodeError
@@ -113,8 +112,8 @@ class Rekeyer:
                 rekey_id = self._begin()
                 if rekey_id is not None:
                     await self._spread(rekey_id)
-            except SQLAlchemyError as failure:
-                # A busy or full disk passes; what was recorded so far counts at the next try.
+            except Exception as failure:
+                # A busy or full disk passes; what was recorded so far counts at the next try. Nothing ends this loop.
                 show(f'event="rekey" error={type(failure).__name__!r}')
             await asyncio.sleep(POLL)
 
@@ -176,8 +175,7 @@ class Rekeyer:
         protected.transport_tuning = self._tuning
         protected.remote = peer
         outer = await self._coap.request(protected, handle_blockwise=False).response
-        answer, _ = context.unprotect(outer, request_id)
-        return answer
+        return context.unprotect_response(outer, request_id)
 
     def _parameters(self, rekey_id: int) -> bytes:
         with self._database.transaction() as session:

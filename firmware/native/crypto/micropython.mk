@@ -1,4 +1,4 @@
-# microbrew_native as a user C module: make USER_C_MODULES=.../firmware
+# microbrew_native as a user C module: make USER_C_MODULES=.../firmware/native
 
 include $(USERMOD_DIR)/sources.mk
 

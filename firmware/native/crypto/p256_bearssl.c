@@ -51,7 +51,7 @@ const br_ec_curve_def br_secp256r1 = {BR_EC_secp256r1, P256_N, sizeof P256_N, P2
 
 #include "p256.h"
 #ifndef MB_STACK
-#define MB_STACK (3072)
+#define MB_STACK (UINTPTR_MAX > 0xFFFFFFFF ? 6144 : 3072)
 #endif
 #include "wipe.h"
 
@@ -74,8 +74,9 @@ int mb_p256_public(uint8_t public[64], const uint8_t secret[32]) {
         return 0;
     }
     br_ec_p256_m31.mulgen(point, secret, COORDINATE, BR_EC_secp256r1);
-    mb_wipe_stack();
     memcpy(public, point + 1, 2 * COORDINATE);
+    mb_wipe(point, sizeof point);
+    mb_wipe_stack();
     return 1;
 }
 

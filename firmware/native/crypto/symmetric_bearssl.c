@@ -13,7 +13,7 @@
 
 #include "symmetric.h"
 #ifndef MB_STACK
-#define MB_STACK (1024)
+#define MB_STACK (UINTPTR_MAX > 0xFFFFFFFF ? 2048 : 1024)
 #endif
 #include "wipe.h"
 

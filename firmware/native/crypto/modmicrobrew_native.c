@@ -253,11 +253,13 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ccm_open_obj, 5, 5, ccm_open);
 #undef memmove
 #undef memset
 
-void *memcpy(void *to, const void *from, size_t len) {
+// Not to be folded into one: the compiler would turn memmove into a call of memcpy, and that into its own inline copy,
+// which may not overlap.
+__attribute__((no_icf)) void *memcpy(void *to, const void *from, size_t len) {
     return mp_fun_table.memmove_(to, from, len);
 }
 
-void *memmove(void *to, const void *from, size_t len) {
+__attribute__((no_icf)) void *memmove(void *to, const void *from, size_t len) {
     return mp_fun_table.memmove_(to, from, len);
 }
 

@@ -11,21 +11,16 @@
 enum { LENGTH = 32 };
 
 int mb_x25519(uint8_t product[32], const uint8_t secret[32], const uint8_t u[32]) {
-    uint8_t scalar[LENGTH], point[LENGTH];
+    uint8_t point[LENGTH];
     uint8_t any = 0;
-    // The library has big-endian scalars on every curve.
-    for (int i = 0; i < LENGTH; i++) {
-        scalar[i] = secret[LENGTH - 1 - i];
-    }
     memcpy(point, u, LENGTH);
-    br_ec_c25519_m31.mul(point, LENGTH, scalar, LENGTH, BR_EC_curve25519);
+    br_ec_c25519_m31.mul(point, LENGTH, secret, LENGTH, BR_EC_curve25519);
     for (int i = 0; i < LENGTH; i++) {
         any |= point[i];
     }
     if (any) {
         memcpy(product, point, LENGTH);
     }
-    mb_wipe(scalar, sizeof scalar);
     mb_wipe(point, sizeof point);
     mb_wipe_stack();
     return any != 0;

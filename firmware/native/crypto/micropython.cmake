@@ -1,7 +1,7 @@
-# microbrew_native as a user C module for ports built by CMake: -DUSER_C_MODULES=.../firmware/native/micropython.cmake
+# microbrew_native as a user C module for ports built by CMake: -DUSER_C_MODULES=.../firmware/native/crypto/micropython.cmake
 
 if(NOT DEFINED BEARSSL_DIR)
-    set(BEARSSL_DIR ${CMAKE_CURRENT_LIST_DIR}/../../build/src/bearssl)
+    set(BEARSSL_DIR ${CMAKE_CURRENT_LIST_DIR}/../../../build/src/bearssl)
 endif()
 
 add_library(usermod_microbrew_native INTERFACE)

@@ -15,3 +15,6 @@ CFLAGS_EXTRA += -mcpu=cortex-m4
 endif
 
 include $(MPY_DIR)/py/dynruntime.mk
+
+# dynruntime.mk knows of no headers.
+$(SRC_O): $(wildcard $(NATIVE_DIR)/*.h)
