@@ -102,7 +102,8 @@ def apt_get(*arguments: str) -> None:
     command = ["apt-get", "-qq"]
     for key, value in options.items():
         command += ["-o", f"{key}={value}"]
-    done = subprocess.run([*command, *arguments], cwd=DOWNLOADS, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    command += arguments
+    done = subprocess.run(command, cwd=DOWNLOADS, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         raise SourcesError(f"apt-get {' '.join(arguments)} failed:\n{done.stderr.strip() or done.stdout.strip()}")
 

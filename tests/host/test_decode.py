@@ -407,6 +407,25 @@ def test_damaged_input_gives_a_decode_error_or_text_and_nothing_else():
                 assert len(str(error).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("auto", "830080f6"),  # Unsupported_Configuration whose label is an array
+        ("auto", "8300a0f6"),
+        ("auto", "a108a101a401a0024020012140"),  # COSE_Key whose type is a map
+        ("cose", "a2018020f6"),
+        ("edhoc-error", "02a0"),  # suites that are no numbers
+        ("edhoc-error", "028180"),
+        ("coap", "60450001ff"[:8] + "c13e" + "ff" + "82a000"),  # multipart-core whose content-format is a map
+    ],
+)
+def test_arrays_and_maps_in_the_place_of_numbers_are_shown_or_refused(kind, data):
+    try:
+        assert text(bytes.fromhex(data), kind)
+    except DecodeError as error:
+        assert len(str(error).splitlines()) == 1
+
+
 def test_comments_cannot_be_closed_or_control_the_terminal_by_the_message():
     # A subject or string with an escape sequence must not reach the terminal raw.
     shown = text("a1" + "01" + "6a" + b"\x1b[31m / x".ljust(10).hex(), "cbor")

@@ -22,7 +22,8 @@ class JoinRequests(unittest.TestCase):
         self.assertEqual(cojp.parse_join_request(encoded), (b"\xca\xfe", 1, [(0, 7, None)]))
 
     def test_malformed_requests_are_refused(self):
-        for bad in ({}, {5: b""}, {5: b"x" * 17}, {5: "cafe"}, {5: b"\xca\xfe", 1: 2}, {5: b"\xca\xfe", 1: True}, [], 5):
+        pan = b"\xca\xfe"
+        for bad in ({}, {5: b""}, {5: b"x" * 17}, {5: "cafe"}, {5: pan, 1: 2}, {5: pan, 1: True}, [], 5):
             with self.assertRaises(DecodeError):
                 cojp.parse_join_request(cbor.encode(bad))
 

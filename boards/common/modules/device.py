@@ -11,11 +11,11 @@ import time
 import board
 import board_radio
 import machine
-from micropython import const
 from microbrew import crypto
 from microbrew.identity.idevid import Identity
 from microbrew.identity.store import Store
 from microbrew.node import Node
+from micropython import const
 
 STORE = "/store"
 

@@ -1,7 +1,8 @@
 """One request at a time to one peer: block-wise transfer inside, OSCORE where a context is given, CoAP outside.
 
 The order is that of RFC 8613 section 4.1.3.4: inner blocks, each protected on its own. EDHOC's message_3 may ride in
-front of a protected request (RFC 9668). What goes wrong becomes a JoinError in words for an installer.
+front of a protected request (RFC 9668). A server that lost its replay window gets its Echo back, once per request
+(RFC 8613 appendix B.1.2). What goes wrong becomes a JoinError in words for an installer.
 """
 
 from microbrew.coap import numbers
@@ -28,6 +29,7 @@ class Channel:
         self._transfer = None
         self._binding = None
         self._done = None
+        self._challenged = False
 
     def request(self, message, now, done, message_3=b""):
         """Send ``message``; later ``done(response, failure, now)`` with a Message, or with None and a JoinError.
@@ -36,6 +38,7 @@ class Channel:
         """
         self._transfer = Transfer(message, self._config.block_szx, self._config.body_max)
         self._done = done
+        self._challenged = False
         self._send(now, message_3)
 
     def close(self):
@@ -47,8 +50,10 @@ class Channel:
             self.context.wipe()
             self.context = None
 
-    def _send(self, now, message_3=b""):
+    def _send(self, now, message_3=b"", echo=None):
         message = self._transfer.next()
+        if echo is not None:
+            message.add(numbers.ECHO, echo)
         if self.context is not None:
             message, self._binding = protect.protect_request(self.context, message)
             if message_3:
@@ -69,6 +74,11 @@ class Channel:
                     self._finish(None, refusal(response), now)
                     return True
                 response = protect.unprotect_response(self.context, response, self._binding)
+                echo = response.option(numbers.ECHO)
+                if response.code == numbers.UNAUTHORIZED and echo is not None and not self._challenged:
+                    self._challenged = True
+                    self._send(now, b"", echo)
+                    return True
             finished = self._transfer.feed(response)
         except OscoreError:
             # A forged answer must not end the exchange: the genuine one may still come.

@@ -23,7 +23,7 @@ def p256_sign(secret: Buffer, message: Buffer, /) -> bytes:
     """ES256 signature ``r || s`` over a message, with the nonce of RFC 6979."""
 
 def p256_verify(public: Buffer, message: Buffer, signature: Buffer, /) -> None:
-    """Returns if the ES256 signature ``r || s`` over the message holds for ``x || y``. ValueError, too, says that not."""
+    """Returns if the ES256 signature ``r || s`` over the message holds for ``x || y``, else ValueError."""
 
 def x25519(secret: Buffer, u: Buffer, /) -> bytes:
     """The function X25519 of RFC 7748 section 5, 32 bytes each. ValueError for a point of small order."""

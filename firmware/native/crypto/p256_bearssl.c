@@ -68,31 +68,38 @@ static uint32_t in_range(const uint8_t secret[32]) {
     return borrow & NEQ(any, 0);
 }
 
-int mb_p256_public(uint8_t public[64], const uint8_t secret[32]) {
+static MB_BELOW void multiply_base(uint8_t public[64], const uint8_t secret[32]) {
     uint8_t point[POINT];
+    br_ec_p256_m31.mulgen(point, secret, COORDINATE, BR_EC_secp256r1);
+    memcpy(public, point + 1, 2 * COORDINATE);
+}
+
+int mb_p256_public(uint8_t public[64], const uint8_t secret[32]) {
     if (!in_range(secret)) {
         return 0;
     }
-    br_ec_p256_m31.mulgen(point, secret, COORDINATE, BR_EC_secp256r1);
-    memcpy(public, point + 1, 2 * COORDINATE);
-    mb_wipe(point, sizeof point);
+    multiply_base(public, secret);
     mb_wipe_stack();
     return 1;
 }
 
-int mb_p256_ecdh(uint8_t shared[32], const uint8_t secret[32], const uint8_t peer[64]) {
+static MB_BELOW int multiply(uint8_t shared[32], const uint8_t secret[32], const uint8_t peer[64]) {
     uint8_t point[POINT];
-    uint32_t valid;
+    point[0] = UNCOMPRESSED;
+    memcpy(point + 1, peer, 2 * COORDINATE);
+    if (!br_ec_p256_m31.mul(point, POINT, secret, COORDINATE, BR_EC_secp256r1)) {
+        return 0;
+    }
+    memcpy(shared, point + 1, COORDINATE);
+    return 1;
+}
+
+int mb_p256_ecdh(uint8_t shared[32], const uint8_t secret[32], const uint8_t peer[64]) {
+    int valid;
     if (!in_range(secret)) {
         return 0;
     }
-    point[0] = UNCOMPRESSED;
-    memcpy(point + 1, peer, 2 * COORDINATE);
-    valid = br_ec_p256_m31.mul(point, POINT, secret, COORDINATE, BR_EC_secp256r1);
-    if (valid) {
-        memcpy(shared, point + 1, COORDINATE);
-    }
-    mb_wipe(point, sizeof point);
+    valid = multiply(shared, secret, peer);
     mb_wipe_stack();
     return valid;
 }

@@ -13,35 +13,40 @@
 
 #include "symmetric.h"
 #ifndef MB_STACK
-#define MB_STACK (UINTPTR_MAX > 0xFFFFFFFF ? 2048 : 1024)
+#define MB_STACK (UINTPTR_MAX > 0xFFFFFFFF ? 2560 : 1536)
 #endif
 #include "wipe.h"
 
 enum { HASH = 32, KEY = 16, NONCE = 13 };
 
-void mb_sha256(uint8_t digest[32], mb_bytes_t data) {
+static MB_BELOW void hash(uint8_t digest[32], mb_bytes_t data) {
     br_sha256_context context;
     br_sha256_init(&context);
     br_sha256_update(&context, data.data, data.len);
     br_sha256_out(&context, digest);
-    // What is hashed may be a secret: EDHOC's TH and OSCORE's key derivation do it.
-    mb_wipe(&context, sizeof context);
+}
+
+// What is hashed may be a secret as well.
+void mb_sha256(uint8_t digest[32], mb_bytes_t data) {
+    hash(digest, data);
     mb_wipe_stack();
 }
 
-void mb_hmac(uint8_t mac[32], mb_bytes_t key, mb_bytes_t data) {
+static MB_BELOW void authenticate(uint8_t mac[32], mb_bytes_t key, mb_bytes_t data) {
     br_hmac_key_context keyed;
     br_hmac_context context;
     br_hmac_key_init(&keyed, &br_sha256_vtable, key.data, key.len);
     br_hmac_init(&context, &keyed, HASH);
     br_hmac_update(&context, data.data, data.len);
     br_hmac_out(&context, mac);
-    mb_wipe(&keyed, sizeof keyed);
-    mb_wipe(&context, sizeof context);
+}
+
+void mb_hmac(uint8_t out[32], mb_bytes_t key, mb_bytes_t data) {
+    authenticate(out, key, data);
     mb_wipe_stack();
 }
 
-void mb_hkdf_expand(uint8_t *okm, size_t len, mb_bytes_t prk, mb_bytes_t info) {
+static MB_BELOW void expand(uint8_t *okm, size_t len, mb_bytes_t prk, mb_bytes_t info) {
     br_hmac_key_context keyed;
     br_hmac_context context;
     uint8_t block[HASH];
@@ -61,9 +66,10 @@ void mb_hkdf_expand(uint8_t *okm, size_t len, mb_bytes_t prk, mb_bytes_t info) {
         okm += part;
         len -= part;
     }
-    mb_wipe(&keyed, sizeof keyed);
-    mb_wipe(&context, sizeof context);
-    mb_wipe(block, sizeof block);
+}
+
+void mb_hkdf_expand(uint8_t *okm, size_t len, mb_bytes_t prk, mb_bytes_t info) {
+    expand(okm, len, prk, info);
     mb_wipe_stack();
 }
 
@@ -76,34 +82,39 @@ static void start(br_ccm_context *ccm, br_aes_ct_ctrcbc_keys *aes, const uint8_t
     br_ccm_flip(ccm);
 }
 
-void mb_ccm_seal(uint8_t *sealed, const uint8_t *key, const uint8_t *nonce, mb_bytes_t aad, mb_bytes_t plaintext,
-    size_t tag_len) {
+static MB_BELOW void seal(uint8_t *sealed, const uint8_t *key, const uint8_t *nonce, mb_bytes_t aad,
+    mb_bytes_t plaintext, size_t tag_len) {
     br_aes_ct_ctrcbc_keys aes;
     br_ccm_context ccm;
     start(&ccm, &aes, key, nonce, aad, plaintext.len, tag_len);
     memcpy(sealed, plaintext.data, plaintext.len);
     br_ccm_run(&ccm, 1, sealed, plaintext.len);
     br_ccm_get_tag(&ccm, sealed + plaintext.len);
-    mb_wipe(&aes, sizeof aes);
-    mb_wipe(&ccm, sizeof ccm);
+}
+
+void mb_ccm_seal(uint8_t *sealed, const uint8_t *key, const uint8_t *nonce, mb_bytes_t aad, mb_bytes_t plaintext,
+    size_t tag_len) {
+    seal(sealed, key, nonce, aad, plaintext, tag_len);
     mb_wipe_stack();
+}
+
+static MB_BELOW int unseal(uint8_t *plaintext, const uint8_t *key, const uint8_t *nonce, mb_bytes_t aad,
+    mb_bytes_t sealed, size_t tag_len) {
+    br_aes_ct_ctrcbc_keys aes;
+    br_ccm_context ccm;
+    size_t len = sealed.len - tag_len;
+    start(&ccm, &aes, key, nonce, aad, len, tag_len);
+    memcpy(plaintext, sealed.data, len);
+    br_ccm_run(&ccm, 0, plaintext, len);
+    return br_ccm_check_tag(&ccm, sealed.data + len);
 }
 
 int mb_ccm_open(uint8_t *plaintext, const uint8_t *key, const uint8_t *nonce, mb_bytes_t aad, mb_bytes_t sealed,
     size_t tag_len) {
-    br_aes_ct_ctrcbc_keys aes;
-    br_ccm_context ccm;
-    size_t len = sealed.len - tag_len;
-    uint32_t valid;
-    start(&ccm, &aes, key, nonce, aad, len, tag_len);
-    memcpy(plaintext, sealed.data, len);
-    br_ccm_run(&ccm, 0, plaintext, len);
-    valid = br_ccm_check_tag(&ccm, sealed.data + len);
+    int valid = unseal(plaintext, key, nonce, aad, sealed, tag_len);
     if (!valid) {
-        mb_wipe(plaintext, len);
+        mb_wipe(plaintext, sealed.len - tag_len);
     }
-    mb_wipe(&aes, sizeof aes);
-    mb_wipe(&ccm, sizeof ccm);
     mb_wipe_stack();
     return valid;
 }

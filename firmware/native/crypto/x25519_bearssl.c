@@ -10,7 +10,7 @@
 
 enum { LENGTH = 32 };
 
-int mb_x25519(uint8_t product[32], const uint8_t secret[32], const uint8_t u[32]) {
+static MB_BELOW int multiply(uint8_t product[32], const uint8_t secret[32], const uint8_t u[32]) {
     uint8_t point[LENGTH];
     uint8_t any = 0;
     memcpy(point, u, LENGTH);
@@ -18,10 +18,15 @@ int mb_x25519(uint8_t product[32], const uint8_t secret[32], const uint8_t u[32]
     for (int i = 0; i < LENGTH; i++) {
         any |= point[i];
     }
-    if (any) {
-        memcpy(product, point, LENGTH);
+    if (!any) {
+        return 0;
     }
-    mb_wipe(point, sizeof point);
+    memcpy(product, point, LENGTH);
+    return 1;
+}
+
+int mb_x25519(uint8_t product[32], const uint8_t secret[32], const uint8_t u[32]) {
+    int valid = multiply(product, secret, u);
     mb_wipe_stack();
-    return any != 0;
+    return valid;
 }

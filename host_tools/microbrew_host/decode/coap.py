@@ -14,6 +14,7 @@ from microbrew_host.decode.notation import (
     generic,
     heading,
     mapping,
+    named,
     read_item,
     read_items,
     sequence,
@@ -203,7 +204,7 @@ def _multipart(payload: bytes, options: Options) -> Node:
         raise DecodeError("multipart-core: not pairs")
     nodes = []
     for content_format, body in zip(items[::2], items[1::2], strict=True):
-        nodes.append(Node(diag(content_format), note=tables.CONTENT_FORMATS.get(content_format, "unknown")))
+        nodes.append(named(tables.CONTENT_FORMATS)(content_format))
         nodes.append(certificate.item(body) if content_format == 287 else generic(body))
     return array(nodes, "multipart-core").noted(strictness(complaint))
 

@@ -21,8 +21,8 @@ def is_unsupported(value: Any) -> bool:
         isinstance(value, list)
         and len(value) > 0
         and len(value) % 3 == 0
-        and all(value[i] in (0, 1) and value[i + 1] in tables.COJP_LABELS for i in range(0, len(value), 3))
         and all(isinstance(item, int) for i in range(0, len(value), 3) for item in value[i : i + 2])
+        and all(value[i] in (0, 1) and value[i + 1] in tables.COJP_LABELS for i in range(0, len(value), 3))
     )
 
 

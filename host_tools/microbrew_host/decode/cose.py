@@ -49,7 +49,9 @@ def is_encrypt0(value: Any) -> bool:
 
 def is_key(value: Any) -> bool:
     """A COSE_Key."""
-    return isinstance(value, dict) and value.get(1) in tables.COSE_KEY_TYPES and -1 in value
+    if not isinstance(value, dict) or -1 not in value:
+        return False
+    return isinstance(value.get(1), int) and value[1] in tables.COSE_KEY_TYPES
 
 
 def is_ccs(value: Any) -> bool:

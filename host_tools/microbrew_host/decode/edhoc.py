@@ -115,7 +115,8 @@ def _suites(value: Any) -> Node:
 
 
 def _suite(value: Any) -> Node:
-    return Node(diag(value), note=tables.EDHOC_SUITES.get(value, ("unknown suite", 0))[0])
+    known = tables.EDHOC_SUITES.get(value) if isinstance(value, int) else None
+    return Node(diag(value), note=known[0] if known else "unknown suite")
 
 
 def _identifier(value: Any, name: str) -> Node:
