@@ -130,8 +130,10 @@ endif
 firmware-unix: sources $(MPY_CROSS)
 	@$(BUILD_IMAGE) -C $(MPY_DIR)/ports/unix VARIANT=unix VARIANT_DIR=$(CURDIR)/boards/unix
 
-fuzz: $(STAMP) ## feed mutated input to the decoders for SECONDS=60: each tests/fuzz/fuzz_*.py
-	@set -e; for fuzz in tests/fuzz/fuzz_*.py; do echo "== $$fuzz"; $(BIN)/python $$fuzz --seconds $(SECONDS); done
+fuzz: $(STAMP) ## search for input that breaks a decoder, guided by coverage, for SECONDS=60 in all
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --require-hashes --requirement tests/fuzz/requirements.lock
+	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
 
 lock: ## resolve the dependencies again into requirements.lock
 	$(PYTHON3) -m venv build/lock

@@ -3,6 +3,7 @@
 A short, repeatable part of what tests/fuzz does for longer with coverage as its guide.
 """
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import decoder_targets  # noqa: E402
 import host_targets  # noqa: E402
 
 from microbrew import cbor  # noqa: E402
+from microbrew.errors import DecodeError  # noqa: E402
 
 TARGETS = {**decoder_targets.TARGETS, **host_targets.TARGETS}
 EXAMPLES = 80
@@ -40,15 +42,50 @@ def encoded(items: list) -> bytes:
     return b"".join(cbor.encode(item) for item in items)
 
 
+def replaced(draw: st.DrawFn, value: object) -> object:
+    """The item with another one somewhere inside, also inside byte strings that hold CBOR."""
+    if not draw(st.integers(0, 3)):
+        return draw(ITEMS)
+    if isinstance(value, list) and value:
+        at = draw(st.integers(0, len(value) - 1))
+        return [*value[:at], replaced(draw, value[at]), *value[at + 1 :]]
+    if isinstance(value, dict) and value:
+        key = draw(st.sampled_from(list(value)))
+        return {**value, key: replaced(draw, value[key])}
+    if isinstance(value, cbor.Tag):
+        return cbor.Tag(value.number, replaced(draw, value.value))
+    if isinstance(value, bytes):
+        with contextlib.suppress(DecodeError):
+            return cbor.encode(replaced(draw, cbor.decode(value)))
+    return draw(ITEMS)
+
+
+def items_of(data: bytes) -> list:
+    """The items of a CBOR sequence, or none."""
+    reader = cbor.Reader(data)
+    found = []
+    with contextlib.suppress(DecodeError):
+        while reader.more():
+            found.append(reader.item())
+        return found
+    return []
+
+
 @st.composite
 def hostile(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
-    """A seed with a few changes, well-formed CBOR, or anything."""
+    """A seed with a few bytes or one item changed, well-formed CBOR, or anything."""
     kind = draw(st.integers(0, 9))
     if kind == 0:
         return draw(st.binary(max_size=200))
     if kind <= 2:
         return encoded(draw(st.lists(ITEMS, max_size=4)))
-    data = bytearray(draw(st.sampled_from(seeds)))
+    seed = draw(st.sampled_from(seeds))
+    items = items_of(seed) if kind <= 5 else []
+    if items:
+        at = draw(st.integers(0, len(items) - 1))
+        items[at] = replaced(draw, items[at])
+        return encoded(items)
+    data = bytearray(seed)
     for _ in range(draw(st.integers(0, 4))):
         at = draw(st.integers(0, len(data)))
         change = draw(st.integers(0, 3))

@@ -1,16 +1,25 @@
-"""OSCORE against aiocoap: each side verifies what the other protected, on random messages."""
+"""OSCORE against aiocoap: each side verifies what the other protected, on random messages and over UDP."""
 
+import asyncio
+import json
 import random
 
 import aiocoap
 import pytest
 from aiocoap import oscore as theirs
+from aiocoap import resource as their_resource
 from aiocoap.message import Direction
+from aiocoap.oscore_sitewrapper import OscoreSiteWrapper
+from test_coap_aiocoap import HOST, Echoing, Node, body, free_port, now, request
 
 from microbrew import crypto
 from microbrew.coap import numbers
+from microbrew.coap.blockwise import Server
 from microbrew.coap.message import Message, response
+from microbrew.coap.resource import Site
+from microbrew.config import Config
 from microbrew.errors import OscoreError
+from microbrew.join.channel import Channel
 from microbrew.oscore import protect
 from microbrew.oscore.context import Context, Volatile
 from microbrew.oscore.replay import Window
@@ -157,3 +166,206 @@ def test_we_answer_their_challenge_after_a_lost_window():
     outer, _ = protect.protect_request(ours, request.add(numbers.ECHO, challenge.option(numbers.ECHO)))
     received, _ = other.unprotect(to_theirs(outer))
     assert received.payload == b"join"
+
+
+# Over UDP: our Endpoint, Channel, Site and block-wise transfer; aiocoap's own transports and server wrapper.
+
+SECRET = bytes(range(16))
+ID_CONTEXT = bytes.fromhex("00124b0000000202")
+
+
+def their_files(path, sender_id, recipient_id, received=None):
+    """aiocoap's context as it keeps it in files; ``received`` is what it remembers of a former life."""
+    path.mkdir()
+    settings = {
+        "secret_hex": SECRET.hex(),
+        "sender-id_hex": sender_id.hex(),
+        "recipient-id_hex": recipient_id.hex(),
+        "id-context_hex": ID_CONTEXT.hex(),
+    }
+    (path / "settings.json").write_text(json.dumps(settings))
+    if received is not None:
+        (path / "sequence.json").write_text(json.dumps({"next-to-send": 100, "received": received}))
+    return theirs.FilesystemSecurityContext(str(path))
+
+
+class Protected(Node):
+    """Our end: a server whose resources are behind OSCORE only, and a client."""
+
+    def __init__(self, context, szx):
+        super().__init__()
+        self.context = context
+        self.config = Config()
+        self.config.block_szx = szx
+        self.config.body_max = 4096
+        self.site = Site(Server(4096, 4, szx))
+        self.refused = []
+
+    def on_request(self, peer, request, when):
+        try:
+            inner, binding = protect.unprotect_request(self.context, request)
+        except OscoreError as error:
+            self.refused.append(str(error))
+            return protect.refusal(error)
+        return protect.protect_response(self.context, self.site.serve(peer, inner, when), binding)
+
+    async def ask_protected(self, peer, message):
+        future = asyncio.get_running_loop().create_future()
+        channel = Channel(self.endpoint, peer, self.config, self.context, True)
+        channel.request(message, now(), lambda answer, failure, when: future.set_result((answer, failure)))
+        answer, failure = await asyncio.wait_for(future, 20)
+        assert answer is not None, failure
+        return answer
+
+
+async def opened(node):
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: node, local_addr=(HOST, 0))
+    node.port = transport.get_extra_info("sockname")[1]
+    node.task = asyncio.create_task(node.run())
+    return node
+
+
+def protected_node(replay=None, szx=4):
+    return Protected(Context(CRYPTO, SECRET, b"", b"", b"JRC", ID_CONTEXT, replay=replay), szx)
+
+
+def with_their_server(use, tmp_path, received=None, szx=4):
+    """Run ``use(our node, peer, their resource, their context)`` against aiocoap behind OSCORE."""
+
+    async def main():
+        site = their_resource.Site()
+        echo = Echoing()
+        site.add_resource(["echo"], echo)
+        site.add_resource(["large"], Echoing(0, 3000))
+        port = free_port()
+        server = await aiocoap.Context.create_server_context(None, bind=(HOST, port), transports=["simple6", "udp6"])
+        context = their_files(tmp_path / "server", b"JRC", b"", received)
+        server.server_credentials[":node"] = context
+        server.serversite = OscoreSiteWrapper(site, server.server_credentials)
+        node = await opened(protected_node(szx=szx))
+        try:
+            await use(node, (HOST, port), echo, context)
+        finally:
+            node.task.cancel()
+            node.transport.close()
+            await server.shutdown()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("szx", [2, 4, 6])
+def test_our_client_moves_bodies_inside_oscore_block_by_block(tmp_path, szx):
+    async def use(node, peer, echo, context):
+        size = 16 << szx
+        got = await node.ask_protected(peer, request("large", numbers.GET))
+        assert (got.code, got.payload) == (numbers.CONTENT, body(3000))
+        # One number each block, none more.
+        assert node.context.sequence.number == -(-3000 // size)
+        for length in (0, size, size + 1, 700):
+            got = await node.ask_protected(peer, request("echo", numbers.POST, body(length)))
+            assert (got.code, got.payload) == (numbers.CHANGED, body(length))
+        assert echo.calls == 4
+        assert (await node.ask_protected(peer, request("nothing"))).code == numbers.NOT_FOUND
+
+    with_their_server(use, tmp_path, szx=szx)
+
+
+def test_our_client_brings_the_echo_to_a_server_that_lost_its_window(tmp_path):
+    async def use(node, peer, echo, context):
+        assert not context.recipient_replay_window.is_initialized()
+        got = await node.ask_protected(peer, request("echo", numbers.POST, body(900)))
+        assert (got.code, got.payload) == (numbers.CHANGED, body(900))
+        assert context.recipient_replay_window.is_initialized()
+        assert echo.calls == 1
+        numbers_used = node.context.sequence.number
+        got = await node.ask_protected(peer, request("echo", numbers.POST, b"again"))
+        assert got.payload == b"again"
+        assert node.context.sequence.number == numbers_used + 1
+
+    with_their_server(use, tmp_path, "unknown")
+
+
+def test_a_server_that_challenges_for_ever_gets_two_requests(tmp_path):
+    async def use(node, peer, echo, context):
+        async def challenge(request):
+            return aiocoap.Message(code=aiocoap.UNAUTHORIZED, echo=b"12345678")
+
+        echo.render_post = challenge
+        got = await node.ask_protected(peer, request("echo", numbers.POST, b"x"))
+        assert (got.code, got.option(numbers.ECHO)) == (numbers.UNAUTHORIZED, b"12345678")
+        assert node.context.sequence.number == 2
+
+    with_their_server(use, tmp_path)
+
+
+def with_their_client(use, tmp_path, replay=None):
+    """Run ``use(ask, our node, calls)`` with aiocoap as the client; ``ask(code, path, ...)`` sends one request."""
+
+    async def main():
+        node = await opened(protected_node(replay))
+        calls = serve(node)
+        client = await aiocoap.Context.create_client_context(transports=["oscore", "udp6"])
+        base = f"coap://{HOST}:{node.port}/"
+        client.client_credentials[base + "*"] = their_files(tmp_path / "client", b"JRC", b"")
+
+        async def ask(code, path, payload=b"", **options):
+            message = aiocoap.Message(code=code, uri=base + path, payload=payload, **options)
+            return await asyncio.wait_for(client.request(message).response, 20)
+
+        try:
+            await use(ask, node, calls)
+        finally:
+            node.task.cancel()
+            node.transport.close()
+            await client.shutdown()
+
+    asyncio.run(main())
+
+
+def serve(node):
+    calls = []
+
+    def echo(message, peer, context, when):
+        calls.append(message.payload)
+        return response(numbers.CHANGED, message.payload, 42)
+
+    node.site.add(("echo",), {numbers.POST: echo})
+    node.site.add(("large",), {numbers.GET: lambda *arguments: response(numbers.CONTENT, body(2000))})
+    return calls
+
+
+def test_their_client_moves_bodies_inside_oscore_block_by_block(tmp_path):
+    async def use(ask, node, calls):
+        for length in (0, 5, 256, 1024, 1025, 3000):
+            got = await ask(aiocoap.POST, "echo", body(length))
+            assert (got.code, got.payload) == (aiocoap.CHANGED, body(length))
+        assert len(calls) == 6
+        assert (await ask(aiocoap.GET, "large")).payload == body(2000)
+        assert (await ask(aiocoap.GET, "nothing")).code == aiocoap.NOT_FOUND
+        assert (await ask(aiocoap.POST, "echo", body(5000))).code == aiocoap.REQUEST_ENTITY_TOO_LARGE
+        assert node.refused == []
+
+    with_their_client(use, tmp_path)
+
+
+def test_their_observation_is_answered_as_a_plain_request(tmp_path):
+    async def use(ask, node, calls):
+        got = await ask(aiocoap.GET, "large", observe=0)
+        assert (got.code, got.opt.observe) == (aiocoap.CONTENT, None)
+        assert got.payload == body(2000)
+        assert (await ask(aiocoap.GET, "large")).payload == body(2000)
+
+    with_their_client(use, tmp_path)
+
+
+def test_their_client_answers_our_challenge_over_udp(tmp_path):
+    async def use(ask, node, calls):
+        got = await ask(aiocoap.POST, "echo", b"hello")
+        assert (got.code, got.payload) == (aiocoap.CHANGED, b"hello")
+        assert node.refused == ["Replay window lost"]
+        assert calls == [b"hello"]
+        assert (await ask(aiocoap.POST, "echo", b"again")).payload == b"again"
+        assert len(node.refused) == 1
+
+    with_their_client(use, tmp_path, Window.lost())

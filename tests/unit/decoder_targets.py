@@ -154,7 +154,8 @@ def do_cbor(data):
 def do_cose(data):
     signed = only(DecodeError, sign1.decode, data)
     if signed is not None:
-        signed.header(signed.algorithm)
+        if signed.algorithm is not None:
+            same(signed.header(1), signed.algorithm, "algorithm")
         detached = b"detached" if signed.payload is None else None
         only(CryptoError, signed.verify, CREDULOUS, PUBLIC, b"", detached)
     only((DecodeError, CryptoError), cose_key.decode_ccs, data)
