@@ -12,4 +12,7 @@ MICROPY_PY_THREAD := 0
 MICROPY_VFS_FAT := 0
 MICROPY_VFS_LFS1 := 0
 
+# The native modules.
+USER_C_MODULES := $(ROOT)/firmware/native
+
 include $(ROOT)/mpconfig/mbedtls.mk

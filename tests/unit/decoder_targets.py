@@ -567,6 +567,25 @@ def do_node(data):
             same(len(counters) < 60, True, "names of counters are bounded")
 
 
+def do_update(data):
+    """A Configuration from the JRC into a node, which restarts, is routed and registers."""
+    records = {"factory": {1: SERIAL, 2: SELF, 6: PSK}, membership.RECORD: MEMBER}
+    records[context.REPLAY_RECORD] = [CRYPTO.sha256(b"replay" + PSK)[:8], 0, 0]
+    request = Message(0, numbers.POST, 1, b"t", [(numbers.URI_PATH, b"j")], data)
+    plaintext = request.encode()
+    plaintext = plaintext[1:2] + plaintext[5:]
+    outer = Message(0, numbers.POST, 1, b"t", [(numbers.OSCORE, b"\x09\x00JRC")], plaintext + bytes(8))
+    node = Node(Feed(), Ram(records), CREDULOUS, lambda now, event, text: None, 0)
+    answer = node.member.on_request((addr.from_eui64(PREFIX, PARENT), 5683, True), outer, 0)
+    same(answer.option(numbers.OSCORE) is not None, True, "the answer is protected")
+    node = Node(Feed(), Ram(records), CREDULOUS, lambda now, event, text: None, 0)
+    node.parts.net.configure(PREFIX)
+    node.member.rpl.dodag_id = addr.from_eui64(PREFIX, PARENT)
+    node.member._on_rpl(rpl.EVENT_ROUTED, 0)
+    for now in range(0, 3000, 500):
+        node.step(now)
+
+
 class FakeZep:
     """What ZepRadio._check reads of its radio."""
 
@@ -691,5 +710,6 @@ TARGETS = {
     "network": (do_network, packets),
     "rpl": (do_rpl, rpl_bodies),
     "node": (do_node, in_pieces("frames", "secframes")),
+    "update": (do_update, vectors("cojp")),
     "zep": (do_zep, vectors("zep")),
 }

@@ -13,6 +13,19 @@ class Addresses(unittest.TestCase):
         self.assertEqual(address, bytes.fromhex("fe8000000000000002124b0000000202"))
         self.assertEqual(addr.eui64_of(address), EUI)
 
+    def test_routable_is_unicast_beyond_the_link(self):
+        for text, routable in (
+            ("fd00:6d62::1", True),
+            ("2001:db8::1", True),
+            ("::", False),
+            ("fe80::1", False),
+            ("febf:ffff::1", False),
+            ("fec0::1", True),
+            ("ff02::1", False),
+            ("ff0e::1", False),
+        ):
+            self.assertEqual(addr.is_routable(addr.parse(text)), routable)
+
     def test_text_is_canonical(self):
         # Pairs of RFC 5952 section 1 and 4, and RFC 4291 section 2.2.
         for full, text in (

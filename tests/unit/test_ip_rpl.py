@@ -234,6 +234,7 @@ class Messages(unittest.TestCase):
             (32, 0),
             (37, 0),
             (56, 0xFF),
+            (8, 0xFF),  # a DODAG that is a multicast address: nobody to send a DAO to
             (24, 9),
             (40, 9),
         ):
@@ -242,6 +243,7 @@ class Messages(unittest.TestCase):
             self.refuse(rpl.parse_dio, body)
         for end in (0, 23, 24, 25, 39, 40, 71):
             self.refuse(rpl.parse_dio, good[:end])
+        self.refuse(rpl.parse_dio, good[:8] + addr.link_local(bytes(8)) + good[24:])
 
     def test_dao_round_trip(self):
         body = rpl.encode_dao(241, address(A), ROOT_ADDRESS, 9, 2)

@@ -72,6 +72,15 @@ class Configurations(unittest.TestCase):
     def test_a_jrc_address_of_a_wrong_length_is_discarded(self):
         self.assertIsNone(cojp.parse_configuration(cbor.encode({4: b"x" * 15})).jrc_address)
 
+    def address_of(self, value):
+        return cojp.parse_configuration(cbor.encode({4: value})).jrc_address
+
+    def test_a_jrc_address_that_nothing_can_be_sent_to_is_discarded(self):
+        for start in (b"\xff\x02", b"\xff\x0e", b"\xfe\x80"):
+            self.assertIsNone(self.address_of(start + bytes(13) + b"\x01"))
+        self.assertIsNone(self.address_of(bytes(16)))
+        self.assertEqual(self.address_of(b"\xfd" + bytes(15)), b"\xfd" + bytes(15))
+
     def test_unknown_labels_are_reported(self):
         self.assertEqual(cojp.parse_configuration(cbor.encode({42: 1})).unsupported, [(cojp.UNSUPPORTED, 42, None)])
 

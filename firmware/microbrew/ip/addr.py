@@ -47,6 +47,13 @@ def is_multicast(buf, pos=0):
     return buf[pos] == 0xFF
 
 
+def is_routable(address):
+    """True for a unicast address that more than one link may know: not multicast, link-local or unspecified."""
+    if is_multicast(address) or (address[0] == 0xFE and address[1] & 0xC0 == 0x80):
+        return False
+    return bytes(address) != bytes(16)
+
+
 def text(address):
     """Canonical text form (RFC 5952), without an embedded IPv4 form."""
     groups = [address[i] << 8 | address[i + 1] for i in range(0, 16, 2)]

@@ -131,9 +131,10 @@ def parse_dio(body):
                 router = bytes(body[at + 14 : at + 30])
     if router is None or not lifetime or not unit:
         raise DecodeError("RPL: DIO without prefix or configuration")
-    if addr.is_multicast(router) or addr.is_link_local(router):
-        raise DecodeError("RPL: prefix is not routable")
-    return Dio(body[1], body[2] << 8 | body[3], bytes(body[8:24]), router, lifetime, unit)
+    dodag_id = bytes(body[8:24])
+    if not addr.is_routable(router) or not addr.is_routable(dodag_id):
+        raise DecodeError("RPL: prefix or DODAG is not routable")
+    return Dio(body[1], body[2] << 8 | body[3], dodag_id, router, lifetime, unit)
 
 
 def encode_dao(sequence, target, parent, path_sequence, lifetime):

@@ -8,6 +8,7 @@ section 8.4.3.1 asks.
 from microbrew import cbor
 from microbrew.compat import const
 from microbrew.errors import DecodeError
+from microbrew.ip import addr
 
 _ROLE = const(1)
 _KEY_SET = const(2)
@@ -100,7 +101,8 @@ def parse_configuration(buf):
     """Configuration out of its encoding. Raises DecodeError when it is no CBOR map at all.
 
     A member that is unknown or malformed does not spoil the rest: it ends up in ``unsupported``, except where
-    RFC 9031 has it ignored silently (an invalid short identifier) or discarded (a JRC address of a wrong length).
+    RFC 9031 has it ignored silently (an invalid short identifier) or discarded (a JRC address of a wrong length; so is
+    one that is multicast, link-local or unspecified, which nothing can be sent to).
     """
     source = _map(buf, "Configuration")
     config = Configuration()
@@ -112,7 +114,7 @@ def parse_configuration(buf):
         elif label == _SHORT_IDENTIFIER:
             _parse_short(value, config)
         elif label == _JRC_ADDRESS:
-            if isinstance(value, bytes) and len(value) == 16:
+            if isinstance(value, bytes) and len(value) == 16 and addr.is_routable(value):
                 config.jrc_address = value
         elif label == _BLACKLIST:
             if isinstance(value, list) and len(value) <= _MAX_BLACKLIST and all(_is_eui64(item) for item in value):

@@ -1,4 +1,5 @@
 // X25519 over BearSSL's "m31" implementation; see p256_bearssl.c. A unit of its own: both name their field alike.
+// Versions after 0.6 take the scalar big-endian; the vectors of RFC 7748 would tell.
 
 #include "ec/ec_c25519_m31.c"
 

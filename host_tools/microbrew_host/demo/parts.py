@@ -62,7 +62,7 @@ def device(store: Path, ether_port: int, heap: str, reset: bool = False) -> list
     """
     argv = [interpreter(), "-X", f"heapsize={heap}", str(firmware() / "main.py")]
     if "MICROPYPATH" not in os.environ:
-        argv = ["env", f"MICROPYPATH={firmware().parent / 'build/native/x64'}:.frozen", *argv]
+        argv = ["env", f"MICROPYPATH={native_module()}:.frozen", *argv]
     argv += [str(store), f"{LOOPBACK}:{ether_port}"]
     return [*argv, "reset"] if reset else argv
 
@@ -84,3 +84,8 @@ def firmware() -> Path:
     import microbrew
 
     return Path(microbrew.__file__).parent.parent
+
+
+def native_module() -> Path:
+    """The directory where ``make native`` leaves the crypto module for the unix port of MicroPython."""
+    return firmware().parent / "build/native/x64"
