@@ -240,10 +240,9 @@ def test_node_secures_all_but_the_join_path(air, devices):
             secured += 1
             continue
         unsecured += 1
-        # To a device that is a pledge still, link-local, from the two ports of a join proxy.
+        # Link-local, from the two ports of a join proxy. A late or repeated answer may meet a device that has joined in
+        # the meantime: a stateless proxy cannot know.
         assert frame["wpan.frame_type"] == [DATA]
-        child = eui64_of(frame["wpan.dst64"])
-        assert child not in members or number < members[child]
         if frame["ipv6.src"]:
             assert frame["ipv6.src"][0].startswith("fe80::")
             assert frame["ipv6.dst"][0].startswith("fe80::")
