@@ -231,6 +231,7 @@ def test_device_that_was_refused_never_secures_a_frame(air, devices):
 @needs_tshark
 def test_node_secures_all_but_the_join_path(air, devices):
     members = {ROUTER: 0} | {devices[name]["eui64"]: first_secured(air, devices[name]["eui64"]) for name in "ABC"}
+    via = {device["eui64"]: device["via"] for device in devices.values()}
     secured = unsecured = 0
     for number, frame in enumerate(air):
         src = eui64_of(frame["wpan.src64"])
@@ -241,8 +242,9 @@ def test_node_secures_all_but_the_join_path(air, devices):
             continue
         unsecured += 1
         # Link-local, from the two ports of a join proxy. A late or repeated answer may meet a device that has joined in
-        # the meantime: a stateless proxy cannot know.
+        # the meantime: a stateless proxy cannot know. But it goes to a device that joined through this very node.
         assert frame["wpan.frame_type"] == [DATA]
+        assert via[eui64_of(frame["wpan.dst64"])] == src
         if frame["ipv6.src"]:
             assert frame["ipv6.src"][0].startswith("fe80::")
             assert frame["ipv6.dst"][0].startswith("fe80::")
