@@ -107,9 +107,9 @@ def bare(name: str, optimise: str, *sources: object) -> dict[str, dict[str, int]
 
 def on_the_board(module: Path | None) -> dict[str, float]:
     """Instructions of each verb as Python on the board calls it; ``module``: a .mpy in place of the built-in one."""
-    sys.path.insert(0, str(ROOT / "tests/hil"))
     from mpremote.transport_serial import SerialTransport
-    from qemu import Qemu
+
+    from microbrew_host.board.qemu import Qemu
 
     with Qemu(IMAGE, icount=True) as board:
         transport = SerialTransport(board.console, 115200)

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(Path(__file__).parent))
+from microbrew_host.board.qemu import POWER_CUT_STATUS, Qemu
 
-from qemu import POWER_CUT_STATUS, Qemu  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 pytest.importorskip("mpremote", reason="mpremote is not installed: make venv")
 import serial  # noqa: E402

@@ -60,7 +60,7 @@ class Qemu:
         if icount:
             command += ["-icount", "shift=0,sleep=off"]
         command += ["-kernel", str(image)]
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - our own words, no shell
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -84,12 +84,12 @@ class Qemu:
 
     def qmp(self, command: str, **arguments: Any) -> Any:
         """What QEMU returns for a command of its machine protocol."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+        stdin, stdout, stderr = self._process.stdin, self._process.stdout, self._process.stderr
+        assert stdin and stdout and stderr  # noqa: S101 - said for the type checker
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-            self._process.stdin.flush()
-        for line in self._process.stdout:
+            stdin.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+            stdin.flush()
+        for line in stdout:
             try:
                 answer = json.loads(line)
             except json.JSONDecodeError:
@@ -98,8 +98,7 @@ class Qemu:
                 raise QemuFailed(answer["error"]["desc"])
             if "return" in answer:
                 return answer["return"]
-        assert self._process.stderr is not None
-        raise QemuFailed(self._process.stderr.read().strip() or "QEMU ended")
+        raise QemuFailed(stderr.read().strip() or "QEMU ended")
 
     def wait(self, timeout: float) -> int:
         """Exit status of an emulator that ends by itself. Raises subprocess.TimeoutExpired."""
