@@ -24,7 +24,8 @@ class QemuFailed(Exception):
     """The emulator did not start; the text holds what it said."""
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """For preexec_fn: be killed when the parent ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -66,7 +67,7 @@ class Qemu:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         self._held: list[int] = []
         try:
