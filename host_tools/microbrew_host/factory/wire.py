@@ -9,6 +9,7 @@ from microbrew import cbor
 from microbrew_host.board.errors import BoardError
 from microbrew_host.board.packs import PRELUDE
 from microbrew_host.board.repl import Repl
+from microbrew_host.factory.line import PRIVATE_KEY, PSK, SERIAL
 
 # A key pair and a signature in Python on a slow chip.
 _SECONDS = 300.0
@@ -58,6 +59,15 @@ class Wire:
     def install(self, record: dict[int, Any]) -> None:
         """Give the board a whole record, its private key included."""
         self._call(f"provision.install(_store(), crypto.load(), {_sent(record)})")
+
+    def place(self, record: dict[int, Any]) -> None:
+        """As ``install``, but never over another identity. Nothing happens if the board has this one."""
+        has, _ = self.status()
+        public = {key: value for key, value in record.items() if key not in (PRIVATE_KEY, PSK)}
+        if has is not None and has != public:
+            raise BoardError(f"the board is {has.get(SERIAL)} already and stays so")
+        if has is None:
+            self.install(record)
 
     def _call(self, expression: str) -> Any:
         said = self._repl(f"_say({expression})", timeout=_SECONDS)
