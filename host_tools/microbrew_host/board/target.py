@@ -27,6 +27,8 @@ from microbrew_host.board.repl import Repl
 from microbrew_host.demo import parts
 from microbrew_host.demo.process import ProcessError
 
+UNIX = "unix"
+QEMU = "qemu_an386"
 STORE = "/store"
 _UNIX_HEAP = "8M"
 
@@ -89,16 +91,17 @@ def build_directory() -> Path:
     return parts.firmware().parent / "build"
 
 
-def _image(board: str) -> Path:
-    image = build_directory() / f"firmware/{board}-dev/firmware.elf"
-    if not image.exists():
-        raise BoardError(f"{image} is missing: make firmware BOARD={board} VARIANT=dev")
-    return image
+def image(board: str, variant: str = "dev") -> Path:
+    """The image of a board. Raises BoardError if it has not been built."""
+    path = build_directory() / f"firmware/{board}-{variant}/firmware.elf"
+    if not path.exists():
+        raise BoardError(f"{path} is missing: make firmware BOARD={board} VARIANT={variant}")
+    return path
 
 
 def _open_qemu(name: str, flash: Path | None, **options: Any) -> Target:
     try:
-        board = Qemu(_image(name), flash=flash, **options)
+        board = Qemu(image(name), flash=flash, **options)
     except FileNotFoundError:
         raise BoardError("qemu-system-arm is missing: make toolchain") from None
     except QemuFailed as error:
@@ -111,7 +114,7 @@ def _open_nrf52840(name: str, flash: Path | None, **options: Any) -> Target:
         emulator = importlib.import_module("microbrew_host.emulator")
     except ImportError as error:
         raise BoardError(f"the emulator of the nRF52840 is not installed here: {error}") from None
-    board = emulator.Emulator(_image("nrf52840dk"), flash=flash, **options)
+    board = emulator.Emulator(image("nrf52840dk"), flash=flash, **options)
     return Target(name, board.console, radio=getattr(board, "radio", None), close=board.close)
 
 
@@ -151,7 +154,7 @@ def _open_unix(name: str, flash: Path | None, heap: int | None = None) -> Target
 
 # A new emulator is a line here: its name, and a function of (name, flash, **options) that gives a Target.
 OPENERS: dict[str, Callable[..., Target]] = {
-    "unix": _open_unix,
-    "qemu_an386": _open_qemu,
+    UNIX: _open_unix,
+    QEMU: _open_qemu,
     "nrf52840-emulated": _open_nrf52840,
 }
