@@ -8,14 +8,17 @@ HOST_ONLY = (
     "microbrew/edhoc/responder.py",  # the registrar's side
 )
 SOCKETS = ("microbrew/radio/zep.py",)  # needs an operating system
+FACTORY = ("microbrew/identity/csr.py", "microbrew/identity/provision.py")  # over the console
 PURE = "microbrew/crypto/pure/"  # not constant time: a release refuses it, but for decompressing points
 
-options.defaults(sockets=False, pure=True, opt=0)
+options.defaults(sockets=False, pure=True, factory=True, opt=0)
 
 for folder, _, files in sorted(os.walk("../firmware/microbrew")):
     for file in sorted(files):
         name = os.path.relpath(os.path.join(folder, file), "../firmware")
         if not name.endswith(".py") or name in HOST_ONLY or (name in SOCKETS and not options.sockets):
+            continue
+        if name in FACTORY and not options.factory:
             continue
         if name.startswith(PURE) and not options.pure and not name.endswith(("/p256.py", "/__init__.py")):
             continue

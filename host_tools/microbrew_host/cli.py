@@ -24,6 +24,7 @@ COMMANDS = {
     "jrc": ("jrc", "The join registrar/coordinator."),
     "masa": ("masa", "The manufacturer's voucher service."),
     "factory": ("factory", "Make device identities."),
+    "board": ("board", "Put the firmware onto a board."),
     "edhoc": ("edhoc_peer", "An EDHOC peer for interoperability tests, with a trace of every value."),
     "decode": ("decode", "Explain a message, frame, voucher or capture."),
 }
