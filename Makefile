@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help venv tools demo test test-unit test-host test-interop test-e2e lint type bench fuzz lock clean
-.PHONY: sources firmware firmware-board firmware-unix toolchain
+.PHONY: sources firmware firmware-board firmware-unix firmware-stock toolchain
 
 help: ## show this overview
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -106,7 +106,7 @@ BUILD_IMAGE = MICROPY_GIT_TAG="v$$(sed -n 's/.define MICROPY_VERSION_M[A-Z]* \([
 		MPY_DIR=$(abspath $(MPY_DIR)) MBEDTLS_DIR=$(abspath $(MBEDTLS_DIR)) \
 		BEARSSL_DIR=$(abspath $(BEARSSL_DIR)) PYTHON3=$(PYTHON3)
 
-firmware: $(if $(filter unix,$(BOARD)),firmware-unix,firmware-board) ## build an image: BOARD=qemu_an386|unix VARIANT=dev|release
+firmware: $(or $(if $(filter unix,$(BOARD)),firmware-unix),$(if $(filter %_stock,$(BOARD)),firmware-stock),firmware-board) ## build an image: BOARD=qemu_an386|unix VARIANT=dev|release
 
 firmware-board: sources toolchain $(MPY_CROSS)
 	@test -f boards/$(BOARD)/board.mk || { echo "No board $(BOARD); there are: $$(ls boards | grep -v -e common -e README)" >&2; exit 1; }
@@ -135,6 +135,17 @@ endif
 
 firmware-unix: sources $(MPY_CROSS)
 	@$(BUILD_IMAGE) -C $(MPY_DIR)/ports/unix VARIANT=unix VARIANT_DIR=$(CURDIR)/boards/unix
+
+# Upstream's port from a checkout with its submodules; its own mpy-cross, since frozen code is of its version.
+firmware-stock: toolchain
+	@test -d $(MPY_DIR)/ports/nrf -a -f $(MPY_DIR)/lib/nrfx/nrfx.h || { echo "$(BOARD) is built from a whole checkout of" \
+		"MicroPython: MPY_DIR=/path/to/micropython, where 'make -C ports/nrf submodules' was run" >&2; exit 1; }
+	@$(PYTHON3) mpconfig/sources.py $(if $(filter $(SOURCES)/%,$(MBEDTLS_DIR)),mbedtls) \
+		$(if $(filter $(SOURCES)/%,$(BEARSSL_DIR)),bearssl) </dev/null
+	@$(MAKE) --no-print-directory -j$(JOBS) -C $(MPY_DIR)/mpy-cross >/dev/null
+	@$(MAKE) --no-print-directory -j$(JOBS) -C $(MPY_DIR)/ports/nrf BOARD_DIR=$(CURDIR)/boards/$(BOARD) ROOT=$(CURDIR) \
+		BUILD=$(IMAGE) MPY_LIB_DIR=../.. MBEDTLS_DIR=$(abspath $(MBEDTLS_DIR)) BEARSSL_DIR=$(abspath $(BEARSSL_DIR))
+	@arm-none-eabi-size $(IMAGE)/firmware.elf
 
 fuzz: $(STAMP) ## search for input that breaks a decoder, guided by coverage, for SECONDS=60 in all
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || \
