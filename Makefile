@@ -96,8 +96,10 @@ toolchain:
 		$(MAKE) --no-print-directory apt-libnewlib-arm-none-eabi
 	@command -v qemu-system-arm >/dev/null || $(MAKE) --no-print-directory apt-qemu-system-arm
 
-$(MPY_CROSS): | sources
-	@$(MAKE) --no-print-directory -j$(JOBS) -C $(MPY_DIR)/mpy-cross BUILD=$(@D) >/dev/null
+include mpconfig/mpy_cross.mk
+$(MPY_CROSS): mpconfig/mpy_cross.mk | sources
+	@rm -rf $(@D)
+	@$(MAKE) --no-print-directory -j$(JOBS) -C $(MPY_DIR)/mpy-cross BUILD=$(@D) CFLAGS_EXTRA=$(MPY_CROSS_CFLAGS) >/dev/null
 
 # What every image is built with. MicroPython would otherwise call itself by this tree's git commit.
 BUILD_IMAGE = MICROPY_GIT_TAG="v$$(sed -n 's/.define MICROPY_VERSION_M[A-Z]* \([0-9]*\)$$/\1/p' \
