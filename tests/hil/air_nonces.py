@@ -1,4 +1,4 @@
-"""What a capture of the air says about nonces: link-layer frame counters and OSCORE Partial IVs, who used which for what.
+"""What a capture of the air says about nonces: frame counters and OSCORE Partial IVs, and their uses.
 
 Reads frames as a receiver would that has the link key: header, security, 6LoWPAN with reassembly, UDP, CoAP. All by
 the firmware's own decoders, so what cannot be read here could not be read by a node.

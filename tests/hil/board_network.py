@@ -25,7 +25,9 @@ ROUTER = "00124b0000000100"
 class BoardNetwork(Network):
     """``boards``: names of the devices that are boards. They run the image ``variant`` with ``heap`` bytes of heap."""
 
-    def __init__(self, root: Path, boards: Iterable[str], loss: float = 0.0, seed: int = 1, variant: str = "release") -> None:
+    def __init__(
+        self, root: Path, boards: Iterable[str], loss: float = 0.0, seed: int = 1, variant: str = "release"
+    ) -> None:
         super().__init__(root, loss, seed)
         self.variant = variant
         self.heap: int | None = None
