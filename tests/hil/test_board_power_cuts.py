@@ -18,9 +18,9 @@ from board_lives import BoardLives, Life
 from microbrew.join import membership
 from microbrew_host.board.qemu import POWER_CUT_STATUS
 
-AT_ONCE = 12
+AT_ONCE = 8
 # More than there are flash operations in a join; how many there are is found out.
-MOST = 40
+MOST = 24
 PREFIX = bytes.fromhex("fd006d6200000000")
 
 
@@ -63,7 +63,7 @@ class Cuts:
 
 
 @pytest.fixture
-def network(tmp_path: Path):
+def network(images: None, tmp_path: Path):
     names = [f"{kind}{number}" for kind in ("cut", "after") for number in range(1, MOST + 1)]
     world = BoardLives(tmp_path, {name: f"00124b000007{i:04x}" for i, name in enumerate(names)}, AT_ONCE)
     try:
