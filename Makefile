@@ -61,8 +61,14 @@ ifneq ($(TARGET),unix)
 endif
 	$(BIN)/microbrew demo --target $(TARGET)
 
-test: lint type tools ## everything: lint, types, unit tests on both interpreters, host, interop, end to end
+test: lint type tools test-builds ## everything: lint, types, unit tests on both interpreters, host, interop, end to end, boards
 	$(PYTEST)
+
+# What the tests use if it can be had: the native crypto module and a toolchain for boards. Only CI insists on both.
+.PHONY: test-builds test-hil
+test-builds: $(STAMP)
+	@for part in native toolchain; do $(MAKE) --no-print-directory $$part >/dev/null || { test "$$CI" != true && \
+		echo "*** make $$part failed. GOING ON WITHOUT IT: tests that need it are skipped, see the end." >&2; } || exit 1; done
 
 test-unit: $(STAMP) ## firmware unit tests, under CPython and inside MicroPython
 	$(PYTEST) tests/unit
@@ -75,6 +81,9 @@ test-interop: $(STAMP) tools ## against independent implementations
 
 test-e2e: $(STAMP) ## whole joins with real processes
 	$(PYTEST) tests/e2e
+
+test-hil: test-builds ## the image on emulated boards
+	$(PYTEST) tests/hil
 
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check .
