@@ -19,7 +19,7 @@ import sys
 import time
 from micropython import const
 
-_PER_TICK = const(40)
+PER_TICK = const(40)
 _ROOM = const(6000)
 
 
@@ -151,12 +151,21 @@ def probe(number, function, sized=None):
             answer.buf[answer.end] = 80
             answer.end += 1
             answer.put(number, 1)
-            answer.put(offset * _PER_TICK, 4)
-            answer.put(took * _PER_TICK, 4)
+            answer.put(offset * PER_TICK, 4)
+            answer.put(took * PER_TICK, 4)
             answer.put(0 if sized is None else len(args[sized]), 2)
             _ours = ours + time.ticks_diff(time.ticks_cpu(), start) - took
 
     return probed
+
+
+def overhead():
+    """Instructions that a sample shows of a function in C that does nothing."""
+    answer.clear()
+    nothing = probe(0, gc.isenabled)
+    nothing()
+    nothing()
+    return int.from_bytes(answer.buf[answer.end - 6 : answer.end - 2], "big")
 
 
 def probe_method(number, owner, name, sized=None):
@@ -217,7 +226,7 @@ def cost(function, *args):
     function(*args)
     took = time.ticks_diff(time.ticks_cpu(), start) - _ours
     gc.collect()
-    return [took * _PER_TICK, before, gc.mem_alloc()]
+    return [took * PER_TICK, before, gc.mem_alloc()]
 
 
 def log(_now, event, text):
@@ -259,5 +268,5 @@ def serve():
         collecting = time.ticks_diff(time.ticks_cpu(), start)
         used = gc.mem_alloc()
         deadline = 0xFFFFFFFF if deadline is None else deadline
-        answer.head((deadline, took * _PER_TICK, collecting * _PER_TICK, used, allocated))
+        answer.head((deadline, took * PER_TICK, collecting * PER_TICK, used, allocated))
         line.write(memoryview(answer.buf)[: answer.end])

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 from microbrew.config import Config
@@ -80,6 +81,14 @@ class Session:
         """A literal that an expression has on the board."""
         return ast.literal_eval(self.run(f"print(repr({expression}))"))
 
+    def works(self, code: str) -> bool:
+        """Whether code ends well on the board, whose heap may be too small for it."""
+        try:
+            self.run(code)
+        except TransportExecError:
+            return False
+        return True
+
     def write_store(self, files: dict[str, bytes]) -> None:
         """The records of a device's store."""
         self.run("import os\nos.mkdir('/store')")
@@ -93,15 +102,15 @@ class Session:
         if self._read(1) != b"R":
             raise BoardFailed("no greeting")
 
-    def step(self, now: int, frames: list[bytes]) -> tuple[int | None, Step]:
-        """One step: the deadline and what it cost."""
+    def step(self, now: int, frames: list[bytes], harness: int) -> tuple[int | None, Step]:
+        """One step: the deadline and what it cost; ``harness``: bytes of heap that do not count."""
         command = b"S" + now.to_bytes(4, "big") + bytes((len(frames),))
         os.write(self._line, command + b"".join(bytes((len(frame),)) + frame for frame in frames))
         head = self._read(22)
         deadline, instructions, collecting, used, allocated = (
             int.from_bytes(head[at : at + 4], "big") for at in range(0, 20, 4)
         )
-        step = Step(now, instructions, collecting, used, allocated, frames, [], [])
+        step = Step(now, instructions, collecting, used - harness, allocated - harness, frames, [], [])
         for _ in range(int.from_bytes(head[20:], "big")):
             kind = self._read(1)
             if kind == b"F":
@@ -149,14 +158,18 @@ class Session:
 
 
 class BoardDevice:
-    """The board in a world, in place of the node of ``device``, which has no power itself. ``steps`` grows."""
+    """The board in a world, in place of the node of ``device``, which has no power itself. ``steps`` grows.
 
-    def __init__(self, world: World, session: Session, device: Device) -> None:
+    ``harness``: bytes of heap that are not the device's.
+    """
+
+    def __init__(self, world: World, session: Session, device: Device, harness: int) -> None:
         self.steps: list[Step] = []
         self.state = ""
         self.events: list[tuple[int, str, str]] = []
         self._world = world
         self._session = session
+        self._harness = harness
         self._radio = device.radio
         self._eui64 = device.eui64
         self._radio.set_channel(Config().channel)
@@ -169,7 +182,7 @@ class BoardDevice:
         buf = bytearray(127)
         while length := self._radio.receive_into(buf):
             frames.append(bytes(buf[:length]))
-        deadline, step = self._session.step(now, frames)
+        deadline, step = self._session.step(now, frames, self._harness)
         self.steps.append(step)
         for frame in step.sent:
             self._radio.transmit(frame, len(frame))
