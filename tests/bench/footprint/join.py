@@ -35,7 +35,8 @@ class Join:
     ``joining``: from power-on to the network's keys; ``settling``: until the device is a join proxy itself;
     ``relaying``: while another device joins through it. ``load`` and ``boot``: instructions of importing the package
     and of making the node, ``loaded`` and ``booted``: heap in use after each. ``delivery``: the step in which
-    a request of one secured frame arrived. ``overhead``: instructions that each sample of a probe has too many.
+    a request of one secured frame arrived. ``harness``: bytes of heap of the measuring itself.
+    ``overhead``: instructions that each sample of a probe has too many.
     """
 
     load: int
@@ -46,6 +47,7 @@ class Join:
     settling: list[Step]
     relaying: list[Step]
     delivery: Step
+    harness: int
     digest: str
     overhead: int
 
@@ -116,6 +118,7 @@ async def _run(image: Path, functions: bool, natives: bool) -> Join:
             board.steps[joined:proxying],
             board.steps[proxying:relayed],
             delivery,
+            harness,
             world.digest,
             overhead,
         )
