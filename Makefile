@@ -52,8 +52,14 @@ apt-%:
 		echo "$* is missing: install it, on Debian by 'apt-get install $*'." >&2; exit 1; \
 	fi
 
-demo: $(STAMP) ## run a whole zero-touch join: MASA, JRC, border router, proxy, pledges
-	$(BIN)/microbrew demo
+# What devices run on: unix, or a board. Here unix or qemu_an386.
+TARGET ?= unix
+
+demo: $(STAMP) ## run a whole zero-touch join: MASA, JRC, border router, proxy, pledges; TARGET=qemu_an386: two on boards
+ifneq ($(TARGET),unix)
+	@for variant in dev release; do $(MAKE) --no-print-directory firmware BOARD=$(TARGET) VARIANT=$$variant || exit 1; done
+endif
+	$(BIN)/microbrew demo --target $(TARGET)
 
 test: lint type tools ## everything: lint, types, unit tests on both interpreters, host, interop, end to end
 	$(PYTEST)
