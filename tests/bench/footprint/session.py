@@ -9,17 +9,17 @@ never meet, which is why counts repeat although the host answers when it can.
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import select
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mpremote.transport import TransportExecError
-from mpremote.transport_serial import SerialTransport
-
 from microbrew.config import Config
+from microbrew_host.board.errors import BoardError
 from microbrew_host.board.qemu import Qemu
+from microbrew_host.board.repl import Failed, Repl
 from microbrew_host.simulator.runner import Runner
 from microbrew_host.simulator.world import Device, World
 
@@ -29,7 +29,7 @@ _SECONDS = 60.0
 _SEED = 1
 
 
-class BoardFailed(Exception):
+class BoardFailed(BoardError):
     """The board stopped answering; the text holds what it said on its console."""
 
 
@@ -64,18 +64,19 @@ class Session:
 
     def __init__(self, image: Path, heap: int | None = None) -> None:
         self._qemu = Qemu(image, heap=heap, seed=_SEED, icount=True)
-        self._transport = SerialTransport(self._qemu.console)
         self._line = -1
+        self._open = contextlib.ExitStack()
+        self._open.callback(self._qemu.close)
         try:
-            self._transport.enter_raw_repl(soft_reset=False)
+            self._repl = self._open.enter_context(Repl(self._qemu.console))
             self.run(AGENT.read_text())
         except BaseException:
             self.close()
             raise
 
     def run(self, code: str) -> str:
-        """What code prints on the board. Raises TransportExecError with its traceback."""
-        return str(self._transport.exec(code).decode().strip())
+        """What code prints on the board. Raises BoardError, Failed if the code raised."""
+        return self._repl(code, _SECONDS)
 
     def value(self, expression: str) -> Any:
         """A literal that an expression has on the board."""
@@ -85,7 +86,7 @@ class Session:
         """Whether code ends well on the board, whose heap may be too small for it."""
         try:
             self.run(code)
-        except TransportExecError:
+        except Failed:
             return False
         return True
 
@@ -98,7 +99,8 @@ class Session:
     def serve(self) -> None:
         """From here on the board takes steps."""
         self._line = os.open(self._qemu.radio, os.O_RDWR | os.O_NOCTTY)
-        self._transport.exec_raw_no_follow("serve()")
+        self._open.callback(os.close, self._line)
+        self._repl.start("serve()")
         if self._read(1) != b"R":
             raise BoardFailed("no greeting")
 
@@ -126,29 +128,24 @@ class Session:
 
     def _read(self, length: int) -> bytes:
         data = b""
+        console = self._repl.transport.serial
         while len(data) < length:
-            if not select.select([self._line], [], [], _SECONDS)[0]:
+            ready = select.select([self._line, console], [], [], _SECONDS)[0]
+            if self._line not in ready:
+                # It says something only when it has stopped stepping.
                 raise BoardFailed(self._last_words())
             data += os.read(self._line, length - len(data))
         return data
 
     def _last_words(self) -> str:
-        console = self._transport.serial
-        return str(console.read(console.in_waiting).decode(errors="replace")) or "the board does not answer"
-
-    def end(self) -> None:
-        """Back to ``run`` after ``serve``."""
-        os.write(self._line, b"Q")
-        _, error = self._transport.follow(timeout=_SECONDS)
-        if error:
-            raise BoardFailed(error.decode())
+        try:
+            return self._repl.result(_SECONDS)
+        except BoardError as error:
+            return str(error)
 
     def close(self) -> None:
         """Switch off."""
-        self._transport.close()
-        if self._line >= 0:
-            os.close(self._line)
-        self._qemu.close()
+        self._open.close()
 
     def __enter__(self) -> Session:
         return self

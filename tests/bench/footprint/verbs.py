@@ -87,6 +87,7 @@ def serial_line(hello, received, frame):
 
     def receive():
         stream.data = received
+        radio._in.seq = -1  # the same message again is a duplicate otherwise
         if radio.receive_into(buf) != len(frame):
             raise RuntimeError("the frame was not understood")
 
