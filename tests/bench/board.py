@@ -1,7 +1,7 @@
 """What the firmware costs on an emulated board: ``python tests/bench/board.py qemu_an386 [--write]``.
 
-Program of ``make bench TARGET=qemu_an386``; ``--write``, of ``make footprint``, writes docs/footprint.md anew. The images
-are there already. Prints tables, saves build/bench/TARGET.json.
+Program of ``make bench TARGET=qemu_an386``; ``--write``, of ``make footprint``, writes docs/footprint.md anew. The
+images are there already. Prints tables, saves build/bench/TARGET.json.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ Buffers are fixed and commands are read byte by byte, because what the heap hold
 """
 
 import gc
-import machine
-import sys
 import time
+
+import machine
 from micropython import const
 
 PER_TICK = const(40)

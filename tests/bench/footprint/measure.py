@@ -206,7 +206,7 @@ def _join(plain: join.Join) -> Figures:
         "making the node": plain.boot,
         "from the first step to JOINED": sum(step.instructions for step in plain.joining),
         "on to join proxy": sum(step.instructions for step in plain.settling),
-        "a collection after a step, the longest": max(step.collecting for step in plain.joining),
+        "collections, one after each of these steps": sum(step.collecting for step in plain.joining),
     }
 
 

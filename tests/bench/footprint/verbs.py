@@ -1,3 +1,4 @@
+# ruff: noqa: F821 (const, PER_TICK and board are agent.py's)
 """On the board, after agent.py: what each verb of a crypto backend and of the radio's line costs as Python calls it."""
 
 import gc
