@@ -145,8 +145,8 @@ def _rounded(figures: dict[str, int]) -> list[tuple[str, int]]:
 
 
 def _round(count: int) -> int:
-    """Instructions to three or more digits that do not change from run to run."""
-    return round(count, -3) if count >= 100_000 else round(count, -2)
+    """Instructions to four digits, which do not change from run to run."""
+    return round(count, 4 - len(str(count))) if count > 9999 else count
 
 
 def _section(title: str, head: tuple[str, ...], rows: Iterable[tuple[Any, ...]], text: str = "") -> list[str]:
