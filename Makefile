@@ -91,8 +91,18 @@ lint: $(STAMP) ## ruff
 type: $(STAMP) ## mypy
 	$(BIN)/mypy
 
-bench: $(STAMP) ## measure bytes, heap, crypto, handshakes; figures in build/bench/unix.json
+ifeq ($(TARGET),unix)
+bench: $(STAMP) ## measure bytes, heap, crypto, handshakes; TARGET=qemu_an386: instructions; figures in build/bench
 	@set -e; for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench </dev/null; done
+else
+bench: $(STAMP)
+	@for variant in dev release; do $(MAKE) --no-print-directory firmware BOARD=$(TARGET) VARIANT=$$variant || exit 1; done
+	@$(BIN)/python tests/bench/board.py $(TARGET) $(WRITE) </dev/null
+endif
+
+.PHONY: footprint
+footprint: ## count instructions, heap and flash on qemu_an386 and write them into docs/footprint.md
+	@$(MAKE) --no-print-directory bench TARGET=qemu_an386 WRITE=--write
 
 sources: ## obtain the pinned sources that MPY_DIR=, MBEDTLS_DIR= and BEARSSL_DIR= do not name, into build/src
 	@$(PYTHON3) mpconfig/sources.py $(if $(filter $(SOURCES)/%,$(MPY_DIR)),micropython) \
