@@ -17,7 +17,9 @@ from microbrew_host.board.repl import Repl
 LIBRARY = "/lib"
 NATIVE = "microbrew_native"
 MAIN = "/main.py"
-_MAIN_TEXT = (PRELUDE + "import device\n\ndevice.run()\n").encode()
+# Collecting often while code is loaded: else what it leaves behind lies between what stays, with no room in one piece.
+_COLLECT_OFTEN = "import gc\ngc.threshold(4096)\n"
+_MAIN_TEXT = (_COLLECT_OFTEN + PRELUDE + "import device\n\ngc.threshold(-1)\ndevice.run()\n").encode()
 
 # sys.implementation._mpy (py/persistentcode.h): version in bits 0 to 7, sub-version in 8 and 9, architecture from 10.
 _ARCHITECTURES = ("none", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")
@@ -162,7 +164,7 @@ def check(repl: Repl, report: Report) -> None:
     """A fresh interpreter on the board imports what was deployed. Raises BoardError."""
     repl.soft_reset()
     said = repl(
-        PRELUDE + "import microbrew.node as n, sys\nfrom microbrew import crypto\n"
+        _COLLECT_OFTEN + PRELUDE + "import microbrew.node as n, sys\nfrom microbrew import crypto\n"
         "print(getattr(n, '__file__', '?'), crypto.load().name)",
         timeout=120,
     ).split()
