@@ -80,11 +80,11 @@ def main(argv):
         __import__("microbrew.crypto.pure.ecdsa")
     store = Store(path)
     # The first use of the pure backend makes its table, also better now.
-    eui64 = Identity.load(store, backend).eui64
+    identity = Identity.load(store, backend)
     from microbrew.node import Node
 
     clock = Clock()
-    radio = open_radio(where, eui64, clock)
+    radio = open_radio(where, identity.eui64, clock)
     gc.collect()
     gc.threshold(-1)
     code = heap_used()
@@ -95,8 +95,8 @@ def main(argv):
 
     if "reset" in argv[3:]:
         store.factory_reset()
-    node = Node(radio, store, backend, log, clock())
-    log(clock(), "boot", "crypto %s, serial %s" % (backend.name, node.parts.identity.serial))
+    node = Node(radio, store, backend, log, clock(), None, identity)
+    log(clock(), "boot", "crypto %s, serial %s" % (backend.name, identity.serial))
     peak = 0
     while True:
         now = clock()

@@ -12,6 +12,7 @@ import board
 import board_radio
 import machine
 from microbrew import crypto
+from microbrew.config import Config
 from microbrew.identity.idevid import Identity
 from microbrew.identity.store import Store
 from microbrew.node import Node
@@ -48,9 +49,12 @@ def run():
         print("%d %s %s" % (clock(), event, text))
 
     store = Store(STORE)
-    radio = board_radio.make(Identity.load(store, backend).eui64, clock)
-    node = Node(radio, store, backend, log, clock())
-    log(0, "boot", "crypto %s, serial %s" % (backend.name, node.parts.identity.serial))
+    identity = Identity.load(store, backend)
+    config = Config()
+    config.frees_modules = True
+    radio = board_radio.make(identity.eui64, clock)
+    node = Node(radio, store, backend, log, clock(), config, identity)
+    log(0, "boot", "crypto %s, serial %s" % (backend.name, identity.serial))
     peak = 0
     while True:
         now = clock()

@@ -22,7 +22,7 @@ stored before JOINED, so a power cut at any point leaves a pledge.
 
 from microbrew import cbor
 from microbrew.coap import numbers
-from microbrew.coap.message import Message
+from microbrew.coap.message import request
 from microbrew.compat import const
 from microbrew.crypto import equal, wipe
 from microbrew.edhoc import credentials, messages
@@ -61,24 +61,15 @@ VOUCHER_BAD = "voucher-bad"
 CONFIGURED = "configured"
 FAILED = "failed"
 
-# Which part of the join a state's traffic counts for, and what it sends and waits for.
-PHASES = {
-    WAIT_PROXY: "discovery",
-    WAIT_MESSAGE_2: "edhoc",
-    WAIT_MESSAGE_3_ACK: "edhoc",
-    WAIT_VOUCHER: "voucher",
-    WAIT_STATUS_ACK: "voucher",
-    WAIT_REPORT_ACK: "voucher",
-    WAIT_JOIN_RESPONSE: "cojp",
-}
-MESSAGE_NAMES = {
-    WAIT_PROXY: ("proxy discovery", "join port"),
-    WAIT_MESSAGE_2: ("message_1", "message_2"),
-    WAIT_MESSAGE_3_ACK: ("message_3", "message_3 accepted"),
-    WAIT_VOUCHER: ("voucher request", "voucher"),
-    WAIT_STATUS_ACK: ("voucher status", "status accepted"),
-    WAIT_REPORT_ACK: ("voucher status", "status accepted"),
-    WAIT_JOIN_RESPONSE: ("join request", "join response"),
+# Which part of the join a state's traffic counts for, what it has sent and what it waits for.
+_TRAFFIC = {
+    WAIT_PROXY: ("discovery", "proxy discovery", "join port"),
+    WAIT_MESSAGE_2: ("edhoc", "message_1", "message_2"),
+    WAIT_MESSAGE_3_ACK: ("edhoc", "message_3", "message_3 accepted"),
+    WAIT_VOUCHER: ("voucher", "voucher request", "voucher"),
+    WAIT_STATUS_ACK: ("voucher", "voucher status", "status accepted"),
+    WAIT_REPORT_ACK: ("voucher", "voucher status", "status accepted"),
+    WAIT_JOIN_RESPONSE: ("cojp", "join request", "join response"),
 }
 
 _METHOD = const(0)
@@ -152,9 +143,9 @@ class Pledge:
         self._abandon()
 
     @property
-    def phase(self):
-        """Name of the part of the join that runs, or None."""
-        return PHASES.get(self.state)
+    def traffic(self):
+        """Names of the part of the join that runs, of what was sent and of what is waited for; None in between."""
+        return _TRAFFIC.get(self.state)
 
     # The machine
 
@@ -202,9 +193,7 @@ class Pledge:
         self.log("proxy", "%s network %s" % (bytes(candidate.proxy).hex(), beacon.network_id.hex()))
         self._proxy = addr.link_local(candidate.proxy)
         self._channel = Channel(self.endpoint, (self._proxy, _COAP_PORT, False), self.config)
-        request = _message(numbers.GET, discovery.CORE_PATH)
-        request.add(numbers.URI_QUERY, "rt=" + discovery.JOIN_PROXY)
-        self._channel.request(request, now, self._answered)
+        self._channel.request(discovery.query(discovery.JOIN_PROXY), now, self._answered)
         return None
 
     def _found_proxy(self, response, now):
@@ -276,7 +265,7 @@ class Pledge:
         self._channel.request(self._voucher_message(), now, self._answered)
 
     def _voucher_message(self):
-        return _message(numbers.POST, _VOUCHER_PATH, self._request, numbers.VOUCHER_COSE)
+        return request(numbers.POST, _VOUCHER_PATH, self._request, numbers.VOUCHER_COSE)
 
     def _check_voucher(self, response, now):
         self.riding = 0
@@ -322,8 +311,8 @@ class Pledge:
             self._close_channel()
             self._join_context = cojp_context(self.crypto, self._psk, self.identity.eui64, self.sequence)
             self._channel = Channel(self.endpoint, self._peer, self.config, self._join_context, strict=True)
-        request = cojp.encode_join_request(self.candidate.beacon.network_id, cojp.ROLE_NODE, self._unsupported)
-        self._channel.request(_message(numbers.POST, JOIN_PATH, request), now, self._answered)
+        payload = cojp.encode_join_request(self.candidate.beacon.network_id, cojp.ROLE_NODE, self._unsupported)
+        self._channel.request(request(numbers.POST, JOIN_PATH, payload), now, self._answered)
 
     def _after_status(self, response, now):
         _expect_changed(response)
@@ -404,7 +393,7 @@ class Pledge:
     # Helpers of the actions
 
     def _post_edhoc(self, payload, now, last=False):
-        message = _message(numbers.POST, _EDHOC_PATH, payload, numbers.CID_EDHOC_CBOR_SEQ)
+        message = request(numbers.POST, _EDHOC_PATH, payload, numbers.CID_EDHOC_CBOR_SEQ)
         self._channel.request(message, now, _ignore if last else self._answered)
 
     def _edhoc_failure(self, error):
@@ -415,7 +404,7 @@ class Pledge:
 
     def _post_status(self, status, now):
         self._channel.request(
-            _message(numbers.POST, _STATUS_PATH, cbor.encode(status), numbers.CBOR), now, self._answered
+            request(numbers.POST, _STATUS_PATH, cbor.encode(status), numbers.CBOR), now, self._answered
         )
 
     def _close_channel(self):
@@ -478,15 +467,6 @@ TRANSITIONS = {
 }
 
 _FAILURE = (Pledge._fail, WAIT_RETRY)
-
-
-def _message(code, path, payload=b"", content_format=None):
-    message = Message(numbers.CON, code, payload=payload)
-    for segment in path:
-        message.add(numbers.URI_PATH, segment)
-    if content_format is not None:
-        message.add(numbers.CONTENT_FORMAT, content_format)
-    return message
 
 
 def _expect_changed(response):
