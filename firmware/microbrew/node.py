@@ -7,10 +7,8 @@ protocol: it hands datagrams up and down, keeps the clock's deadlines, and swaps
 """
 
 from microbrew.coap.exchange import Endpoint, Parameters
-from microbrew.coap.message import Message
 from microbrew.compat import const, forget_modules, loaded_modules
 from microbrew.config import Config
-from microbrew.errors import DecodeError
 from microbrew.identity.idevid import Identity
 from microbrew.identity.sequence import Reserved
 from microbrew.ip.network import Network
@@ -189,23 +187,21 @@ class Node:
         self._log_line(self.now, event, text)
 
     def _trace(self, direction, datagram):
-        """One log line for each datagram of a join: direction, bytes by part of the join, name."""
+        """One log line for each datagram of a join: direction, bytes by part of the join, name by its CoAP code."""
         pledge = self.pledge
         if pledge is None or pledge.traffic is None:
             return
         phase, sent, awaited = pledge.traffic
         name = sent if direction == "up" else awaited
         shares = "%s=%d" % (phase, len(datagram))
-        try:
-            code = Message.decode(datagram).code
-            if code == 0:
-                name = "acknowledgement"
-            elif code >> 5 > 2:
-                name = "refusal"
-            elif pledge.riding and direction == "up":
-                # RFC 9668: one datagram of two parts.
-                name = "message_3 and " + name
-                shares = "edhoc=%d,%s=%d" % (pledge.riding, phase, len(datagram) - pledge.riding)
-        except DecodeError:
+        if len(datagram) < 2:
             name = "malformed"
+        elif not datagram[1]:
+            name = "acknowledgement"
+        elif datagram[1] >> 5 > 2:
+            name = "refusal"
+        elif pledge.riding and direction == "up":
+            # RFC 9668: one datagram of two parts.
+            name = "message_3 and " + name
+            shares = "edhoc=%d,%s=%d" % (pledge.riding, phase, len(datagram) - pledge.riding)
         self._log("msg", "%s %s %s" % (direction, shares, name))

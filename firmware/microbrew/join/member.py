@@ -140,9 +140,7 @@ class Member:
 
     def _open_proxy(self, jpy_port, now):
         config = self.parts.config
-        self._proxy = StatelessProxy(
-            self.parts.net, self._jrc_address(), jpy_port, config.join_port, config.proxy_port
-        )
+        self._proxy = StatelessProxy(self.parts.net, self._jrc_address(), jpy_port, config.join_port, config.proxy_port)
         self._proxy.relay.set_join_rate(self.member.join_rate, now)
         self._beacon_at = now
         self._set_state(PROXYING)
