@@ -13,7 +13,6 @@ from microbrew.identity.idevid import Identity
 from microbrew.identity.sequence import Reserved
 from microbrew.ip.network import Network
 from microbrew.join import membership
-from microbrew.join.context import begin_window
 from microbrew.mac.beacon import Listener
 from microbrew.mac.link import Link
 
@@ -137,6 +136,8 @@ class Node:
 
     def _on_joined(self, member, now):
         if member.imprinted:
+            from microbrew.join.context import begin_window
+
             begin_window(self.parts.store, self.parts.crypto, member.psk)
         # The one write that makes a pledge a node (docs/decisions/0004); nothing happens before it is on flash.
         self.parts.store.write(membership.RECORD, member.to_record())

@@ -15,6 +15,9 @@ Zero-touch join (draft-ietf-6tisch-dtsecurity-zerotouch-join) as profiled in doc
                                            v
                                         JOINED
 
+The code of the handshake and of the voucher is loaded when its part begins and forgotten when that is over: it is a
+fifth of all that a pledge has in RAM.
+
 Every state but the ends also takes FAILED: the attempt's secrets are wiped, the next-best proxy or network is
 tried, and when none is left WAIT_RETRY pauses before WAIT_EB. All of it is in TRANSITIONS below. Nothing is
 stored before JOINED, so a power cut at any point leaves a pledge.
@@ -23,19 +26,15 @@ stored before JOINED, so a power cut at any point leaves a pledge.
 from microbrew import cbor
 from microbrew.coap import numbers
 from microbrew.coap.message import request
-from microbrew.compat import const
+from microbrew.compat import const, forget_modules, loaded_modules
 from microbrew.crypto import equal, wipe
-from microbrew.edhoc import credentials, messages
-from microbrew.edhoc.initiator import Start
+from microbrew.edhoc import messages
 from microbrew.errors import CryptoError, DecodeError, EdhocError, JoinError, StoreError, VoucherError
 from microbrew.ip import addr
 from microbrew.join import cojp
 from microbrew.join.channel import Channel, describe, refusal
-from microbrew.join.context import cojp_context
 from microbrew.join.membership import joined
 from microbrew.join.update import JOIN_PATH
-from microbrew.join.voucher import NONCE_LEN, verify_voucher, voucher_request
-from microbrew.oscore.context import Context
 from microbrew.proxy import discovery
 
 WAIT_EB = "WAIT_EB"
@@ -118,6 +117,7 @@ class Pledge:
         self._deadline = None
         self._failed_in = None
         self._excluded = []
+        self._loaded = loaded_modules() if self.config.frees_modules else None
         self._reset_attempt()
         self.log("state", self.state)
 
@@ -206,6 +206,9 @@ class Pledge:
         return PROXY, None
 
     def _send_message_1(self, _detail, now):
+        from microbrew.edhoc import credentials
+        from microbrew.edhoc.initiator import Start
+
         own = credentials.own_x5chain(self.identity.certificate, self.identity.private)
         message_1, self._edhoc = Start(self.crypto, _METHOD, [_SUITE], b"", own).message_1()
         self._channel = Channel(self.endpoint, self._peer, self.config)
@@ -213,6 +216,8 @@ class Pledge:
 
     def _verify_message_2(self, response, now):
         _expect_changed(response)
+        from microbrew.edhoc import credentials
+
         received = self._edhoc = self._edhoc.receive(response.payload)
         # Provisional: any registrar may show any key here; the voucher decides (RFC 8995 section 5.1).
         c_r = messages.encode_identifier(received.c_r)
@@ -220,20 +225,31 @@ class Pledge:
             peer = credentials.peer_kccs(received.id_cred_r)
             if self._home_registrar is not None and not equal(peer.public, self._home_registrar):
                 raise EdhocError(1, "not the registrar that this device belongs to")
-            self._message_3, self._done = received.verify(peer).message_3()
+            self._message_3, self._edhoc = received.verify(peer).message_3()
         except EdhocError as error:
             # Sent once: the failure that follows takes the exchange back.
             self._post_edhoc(c_r + messages.error_message(error.code, error.info), now, True)
             raise
         self._registrar_public = peer.public
+        self._take_keys()
         self._make_voucher_request()
+        forget_modules(self._loaded)
         return (COMBINED if len(self._message_3) + len(self._request) <= _COMBINED_MAX else SEQUENTIAL), None
 
-    def _make_voucher_request(self):
-        done = self._done
+    def _take_keys(self):
+        from microbrew.oscore.context import Context
+
+        done = self._edhoc
         secret, salt = done.oscore()
+        self._c_r = done.c_r
         self._context = Context(self.crypto, secret, salt, done.c_r, done.c_i)
         self._psk = done.exporter(_PSK_LABEL, self.identity.eui64, _PSK_LEN)
+        done.wipe()
+        self._edhoc = None
+
+    def _make_voucher_request(self):
+        from microbrew.join.voucher import NONCE_LEN, voucher_request
+
         self._nonce = self.crypto.random(NONCE_LEN)
         self._request = voucher_request(
             self.crypto, self.identity.private, self.identity.serial, self._nonce, self._registrar_public
@@ -247,7 +263,7 @@ class Pledge:
         self._message_3 = None
 
     def _send_message_3(self, _detail, now):
-        self._post_edhoc(messages.encode_identifier(self._done.c_r) + self._message_3, now)
+        self._post_edhoc(messages.encode_identifier(self._c_r) + self._message_3, now)
         self._message_3 = None
 
     def _send_voucher_request(self, response, now):
@@ -256,8 +272,6 @@ class Pledge:
         self._repeat_voucher_request(None, now)
 
     def _open_onboarding(self):
-        self._done.wipe()
-        self._done = None
         self._channel = Channel(self.endpoint, self._peer, self.config, self._context)
 
     def _repeat_voucher_request(self, _detail, now):
@@ -272,6 +286,8 @@ class Pledge:
         if response.code == numbers.SERVICE_UNAVAILABLE:
             return self._wait_for_voucher(response, now)
         _expect_changed(response)
+        from microbrew.join.voucher import verify_voucher
+
         try:
             voucher = verify_voucher(
                 self.crypto,
@@ -286,6 +302,7 @@ class Pledge:
         if voucher.join_process != "minimal":
             return VOUCHER_BAD, JoinError("voucher-join-process", "the voucher asks for an enrolment by certificate")
         self.log("voucher", "network authenticated")
+        forget_modules(self._loaded)
         return VOUCHER_GOOD, None
 
     def _wait_for_voucher(self, response, now):
@@ -308,6 +325,8 @@ class Pledge:
 
     def _send_join_request(self, _detail, now):
         if self._join_context is None:
+            from microbrew.join.context import cojp_context
+
             self._close_channel()
             self._join_context = cojp_context(self.crypto, self._psk, self.identity.eui64, self.sequence)
             self._channel = Channel(self.endpoint, self._peer, self.config, self._join_context, strict=True)
@@ -416,9 +435,9 @@ class Pledge:
     def _abandon(self):
         """End the attempt: nothing outstanding, no secret kept."""
         self._close_channel()
-        for state in (self._edhoc, self._done):
-            if state is not None:
-                state.wipe()
+        if self._edhoc is not None:
+            self._edhoc.wipe()
+        forget_modules(self._loaded)
         if isinstance(self._psk, bytearray) and self._psk is not self._kept_psk:
             wipe(self._psk)
         self._reset_attempt()
@@ -429,7 +448,7 @@ class Pledge:
         self._peer = None
         self._channel = None
         self._edhoc = None
-        self._done = None
+        self._c_r = None
         self._context = None
         self._join_context = None
         self._registrar_public = None
