@@ -12,6 +12,7 @@ import board_radio
 import machine
 from microbrew import crypto
 from microbrew.compat import heap_used
+from microbrew.config import Config
 from microbrew.device import Clock, Log, live
 from microbrew.identity.idevid import Identity
 from microbrew.identity.store import Store
@@ -31,8 +32,11 @@ def run():
     clock = Clock()
     log = Log(clock)
     store = Store(STORE)
-    radio = board_radio.make(Identity.load(store, backend).eui64, clock)
+    identity = Identity.load(store, backend)
+    config = Config()
+    config.frees_modules = True
+    radio = board_radio.make(identity.eui64, clock)
     gc.collect()
     code = heap_used()
-    node = Node(radio, store, backend, log, clock())
+    node = Node(radio, store, backend, log, clock(), config, identity)
     live(node, radio, clock, log, code, None if watchdog is None else watchdog.feed)

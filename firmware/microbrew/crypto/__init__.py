@@ -195,9 +195,13 @@ def load(name=None, release=False):
     this machine lacks, CryptoError if a release finds no constant-time backend.
     """
     if name == "native":
-        from microbrew.crypto.native import NativeCrypto
+        if release:
+            from microbrew.crypto.native import NativeCrypto
 
-        return NativeCrypto(release=release)
+            return NativeCrypto()
+        from microbrew.crypto.native_ed25519 import NativeAndEd25519
+
+        return NativeAndEd25519()
     if name == "host":
         from microbrew.crypto.host import HostCrypto
 
