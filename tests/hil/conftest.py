@@ -62,6 +62,13 @@ def images() -> None:
 
 
 @pytest.fixture(scope="session")
+def bench_images(images: None) -> None:
+    """What is counted on the board qemu_an386."""
+    built = make("bench-images", "BOARD=qemu_an386")
+    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-4000:]
+
+
+@pytest.fixture(scope="session")
 def need_target() -> Callable[[str], str]:
     """A function of a target's name, which it returns: builds what it needs, once, or skips the test."""
     built = set()
