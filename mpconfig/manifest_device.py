@@ -1,4 +1,4 @@
-# Frozen into every image: our package, without what only hosts and tests use.
+# Our package, without what only hosts and tests use. A release has less of it (release.py).
 # ruff: noqa: F821 (the names come from MicroPython's tools/makemanifest.py)
 
 import os
@@ -8,18 +8,12 @@ HOST_ONLY = (
     "microbrew/edhoc/responder.py",  # the registrar's side
 )
 SOCKETS = ("microbrew/radio/zep.py",)  # needs an operating system
-FACTORY = ("microbrew/identity/csr.py", "microbrew/identity/provision.py")  # over the console
-PURE = "microbrew/crypto/pure/"  # not constant time: a release refuses it, but for decompressing points
 
-options.defaults(sockets=False, pure=True, factory=True, opt=0)
+options.defaults(sockets=False)
 
 for folder, _, files in sorted(os.walk("../firmware/microbrew")):
     for file in sorted(files):
         name = os.path.relpath(os.path.join(folder, file), "../firmware")
         if not name.endswith(".py") or name in HOST_ONLY or (name in SOCKETS and not options.sockets):
             continue
-        if name in FACTORY and not options.factory:
-            continue
-        if name.startswith(PURE) and not options.pure and not name.endswith(("/p256.py", "/__init__.py")):
-            continue
-        module(name, base_path="../firmware", opt=options.opt)
+        module(name, base_path="../firmware")

@@ -65,6 +65,8 @@
 #define MICROPY_ENABLE_SCHEDULER            (1)
 #define MICROPY_MALLOC_USES_ALLOCATED_SIZE  (1)
 #define MICROPY_READER_VFS                  (MICROBREW_CONSOLE)
+// Names are compared after it by their text; a second byte of it would cost one for each name in flash.
+#define MICROPY_QSTR_BYTES_IN_HASH          (1)
 // Twice mpremote's window; half of the console's ring (uart.c).
 #define MICROPY_REPL_STDIN_BUFFER_MAX       (512)
 
