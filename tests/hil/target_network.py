@@ -85,10 +85,12 @@ class Console:
                     self._on_line(line)
 
     async def stop(self) -> None:
-        """Stop listening; the board is interrupted by whoever opens its REPL next."""
+        """Let go of the port; the program is interrupted by whoever opens it next."""
         self._stopping = True
         if self._reader is not None:
             await self._reader
+            self._reader = None
+            self._repl.transport.close()
 
     kill = stop
 
@@ -99,7 +101,6 @@ class TargetNetwork(Network):
     def __init__(self, root: Path, target: Target) -> None:
         super().__init__(root, loss=0.0, seed=1)
         self.target = target
-        self._repl: Repl | None = None
 
     def set_up(self, eui64: str, other: str) -> Outcome:
         """Make everything, start all but the devices. ``eui64``: the target's, if its chip has none."""
@@ -140,8 +141,6 @@ class TargetNetwork(Network):
 
     def close(self) -> None:
         super().close()
-        if self._repl is not None:
-            self._repl.transport.close()
         with self.target.repl() as repl:
             repl.soft_reset()
             self._forget(repl)
@@ -161,14 +160,12 @@ class TargetNetwork(Network):
         return console
 
     def _open(self) -> Repl:
-        if self._repl is not None:
-            self._repl.transport.close()
-        self._repl = self.target.repl()
-        self._repl.__enter__()
-        self._repl.soft_reset()
+        repl = self.target.repl()
+        repl.__enter__()
+        repl.soft_reset()
         if self.target.name == "unix":
             # The program of boards, with the modules that a board has.
-            files = Files(self._repl)
+            files = Files(repl)
             radio = _UNIX_RADIO % (parts.LOOPBACK, self.ports.ether)
             for source, content in {
                 "board.py": (ROOT / "boards/stock/modules/board.py").read_bytes(),
@@ -176,7 +173,7 @@ class TargetNetwork(Network):
                 "board_radio.py": radio.encode(),
             }.items():
                 files.write(source, content)
-        return self._repl
+        return repl
 
     def _program(self) -> str:
         here = "import os\nsys.path.append(os.getcwd())\n" if self.target.name == "unix" else ""

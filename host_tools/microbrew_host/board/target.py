@@ -14,6 +14,7 @@ import contextlib
 import importlib
 import os
 import pty
+import signal
 import subprocess
 import tempfile
 import tty
@@ -46,6 +47,7 @@ class Target:
         radio: str | None = None,
         store: str = STORE,
         emulated: bool = True,
+        interrupt: Callable[[], None] = lambda: None,
         close: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
@@ -53,10 +55,12 @@ class Target:
         self.radio = radio
         self.store = store
         self.emulated = emulated
+        self._interrupt = interrupt
         self._close = close
 
     def repl(self) -> Repl:
-        """Its REPL, a context."""
+        """Its REPL, a context; whatever program runs is interrupted."""
+        self._interrupt()
         return Repl(self.console)
 
     def close(self) -> None:
@@ -143,7 +147,11 @@ def _open_unix(name: str, flash: Path | None, heap: int | None = None) -> Target
         os.close(ours)
         closing.callback(process.wait)
         closing.callback(process.kill)
-        return Target(name, os.ttyname(theirs), store=str(flash / "store"), close=closing.close)
+
+        def interrupt() -> None:
+            process.send_signal(signal.SIGINT)
+
+        return Target(name, os.ttyname(theirs), store=str(flash / "store"), interrupt=interrupt, close=closing.close)
     except ProcessError as error:
         closing.close()
         raise BoardError(str(error)) from None
