@@ -87,6 +87,7 @@ def need_target() -> Callable[[str], str]:
 
 # Vectors are parsed on the board, and tests are not frozen: an emulated one gets the heap for both.
 EMULATED_HEAP = 1 << 20
+HEAP_CAN_BE_CHOSEN = ("qemu_an386",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -108,12 +109,14 @@ class Outcomes:
         """One test's outcome: pass, fail or skip."""
         self.rows.append((file, test, outcome, reason))
 
-    def summary(self) -> dict[str, Any]:
-        """Counts, and the reasons of what was skipped."""
-        counts = Counter(outcome for _, _, outcome, _ in self.rows)
-        reasons = Counter((file, reason) for file, _, outcome, reason in self.rows if outcome == "skip")
-        skipped = [f"{file}, {count}: {reason}" for (file, reason), count in sorted(reasons.items())]
-        return {"target": self.name, "tests": dict(sorted(counts.items())), "skipped": skipped, **self.facts}
+    def summary(self, before: dict[str, Any]) -> dict[str, Any]:
+        """Facts, counts, and the reasons of what was skipped; of what did not run now, those of ``before``."""
+        found = {**before, "target": self.name, **self.facts}
+        if self.rows:
+            found["tests"] = dict(sorted(Counter(outcome for _, _, outcome, _ in self.rows).items()))
+            reasons = Counter((file, reason) for file, _, outcome, reason in self.rows if outcome == "skip")
+            found["skipped"] = [f"{file}, {count}: {reason}" for (file, reason), count in sorted(reasons.items())]
+        return found
 
 
 _OUTCOMES: list[Outcomes] = []
@@ -141,10 +144,8 @@ def target(
     target_name: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Target]:
     """The board under test, running. One that was named and cannot be opened is a failure."""
-    flash = heap = None
-    if "/" not in target_name:
-        flash, heap = tmp_path_factory.mktemp("target") / "flash", request.config.getoption("--heap")
-    options = {} if heap is None or target_name == "unix" else {"heap": heap}
+    flash = tmp_path_factory.mktemp("target") / "flash" if "/" not in target_name else None
+    options = {"heap": request.config.getoption("--heap")} if target_name in HEAP_CAN_BE_CHOSEN else {}
     try:
         board = open_target(target_name, flash, **options)
     except BoardError as error:
@@ -155,13 +156,12 @@ def target(
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for found in _OUTCOMES:
-        summary = found.summary()
-        terminalreporter.section(f"target {found.name}")
-        for line in summary["skipped"]:
-            terminalreporter.line("skipped " + line)
-        counts = ", ".join(f"{number} {outcome}" for outcome, number in summary["tests"].items())
-        terminalreporter.line(f"{found.name}: {counts}")
         directory = ROOT / "build/hil"
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / f"{found.name.replace('/', '-').strip('-')}.json"
+        summary = found.summary(json.loads(path.read_text()) if path.exists() else {})
+        terminalreporter.section(f"target {found.name}")
+        for line in summary.get("skipped", []):
+            terminalreporter.line("skipped " + line)
+        terminalreporter.line(", ".join(f"{name} {summary[name]}" for name in summary if name != "skipped"))
         path.write_text(json.dumps(summary, indent=1) + "\n")

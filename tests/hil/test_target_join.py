@@ -6,7 +6,6 @@ import pytest
 from target_network import STORE, TARGET, TargetNetwork
 
 from microbrew_host.board.errors import BoardError
-from microbrew_host.board.target import Target, open_target
 from microbrew_host.factory.provision import Outcome
 
 EUI64 = "00124b0000000701"
@@ -14,22 +13,13 @@ OTHER = "00124b0000000702"
 
 
 @pytest.fixture(scope="module")
-def board(target_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """The target with the heap that it has, not with that which tests get."""
-    flash = tmp_path_factory.mktemp("flash") / "flash" if "/" not in target_name else None
+def network(target_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TargetNetwork, Outcome]]:
+    if "/" in target_name:
+        pytest.skip("a join over the real air needs a board as this machine's radio; docs/boards.md has it by hand")
     try:
-        opened = open_target(target_name, flash)
+        world = TargetNetwork(tmp_path_factory.mktemp("join"), target_name)
     except BoardError as error:
         pytest.fail(str(error), pytrace=False)
-    with opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def network(board: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TargetNetwork, Outcome]]:
-    if not board.emulated:
-        pytest.skip("the join over the real air needs a second board as this machine's radio: docs/boards.md")
-    world = TargetNetwork(tmp_path_factory.mktemp("join"), board)
     try:
         yield world, world.set_up(EUI64, OTHER)
     finally:

@@ -43,6 +43,7 @@ def run() -> None:
     line = bytearray()
     raw = False
     micropython.kbd_intr(3)
+    out.write(b">>> ")
     while True:
         try:
             byte = source.read(1)
