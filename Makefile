@@ -162,7 +162,7 @@ BOARD_IMAGE = $(if $(filter nrf52840-emulated,$(TARGET)),nrf52840dk,$(if $(finds
 FLASH ?=
 STORE ?=
 PEER ?=
-.PHONY: deploy test-board board-image
+.PHONY: deploy test-board board-image boards-table
 board-image:
 	@$(if $(BOARD_IMAGE),$(MAKE) --no-print-directory firmware BOARD=$(BOARD_IMAGE) VARIANT=dev)
 
@@ -183,6 +183,9 @@ firmware-stock: toolchain
 	@$(MAKE) --no-print-directory -j$(JOBS) -C $(MPY_DIR)/ports/nrf BOARD_DIR=$(CURDIR)/boards/$(BOARD) ROOT=$(CURDIR) \
 		BUILD=$(IMAGE) MPY_LIB_DIR=../.. MBEDTLS_DIR=$(abspath $(MBEDTLS_DIR)) BEARSSL_DIR=$(abspath $(BEARSSL_DIR))
 	@arm-none-eabi-size $(IMAGE)/firmware.elf
+
+boards-table: $(STAMP) ## make docs/boards.md from what `make test-board` found
+	$(BIN)/python tests/hil/boards_table.py
 
 fuzz: $(STAMP) ## search for input that breaks a decoder, guided by coverage, for SECONDS=60 in all
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || \

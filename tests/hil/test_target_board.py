@@ -106,15 +106,15 @@ def _again(target: Target) -> Repl:
 def test_it_comes_back_after_a_reset_with_its_files(target: Target, outcomes) -> None:
     if target.name == "unix":
         pytest.skip("a process is no board: it has nothing to reset")
-    with target.repl() as repl:
-        repl("f = open('reset-test', 'w'); f.write('kept'); f.close()")
-        repl.start("import machine; machine.reset()")
-        time.sleep(0.5)
-    with _again(target) as repl:
-        assert repl("print(open('reset-test').read())") == "kept"
-        repl("import os; os.remove('reset-test')")
-        assert repl("import machine; print(machine.reset_cause() != machine.PWRON_RESET)") == "True"
-    outcomes.facts["reboot"] = "pass"
+    with outcomes.claim("reboot"):
+        with target.repl() as repl:
+            repl("f = open('reset-test', 'w'); f.write('kept'); f.close()")
+            repl.start("import machine; machine.reset()")
+            time.sleep(0.5)
+        with _again(target) as repl:
+            assert repl("print(open('reset-test').read())") == "kept"
+            repl("import os; os.remove('reset-test')")
+            assert repl("import machine; print(machine.reset_cause() != machine.PWRON_RESET)") == "True"
 
 
 def test_it_comes_back_after_its_power_was_cut(target: Target, request: pytest.FixtureRequest) -> None:
@@ -183,14 +183,14 @@ def transfer(sender: Repl, receiver: Repl, channel: int, tuned: int) -> list[tup
 
 @pytest.mark.timeout(900)
 def test_two_boards_hear_each_other_on_every_channel(pair: tuple[Repl, Repl], outcomes) -> None:
-    heard = {}
-    for channel in CHANNELS:
-        for sender, receiver in (pair, pair[::-1]):
-            found = transfer(sender, receiver, channel, channel)
-            assert found, f"nothing on channel {channel}"
-            assert {row[1] for row in found} == {channel}
-            heard[channel] = heard.get(channel, 0) + len(found)
-    outcomes.facts["radio"] = "pass"
+    heard: dict[int, int] = {}
+    with outcomes.claim("radio"):
+        for channel in CHANNELS:
+            for sender, receiver in (pair, pair[::-1]):
+                found = transfer(sender, receiver, channel, channel)
+                assert found, f"nothing on channel {channel}"
+                assert {row[1] for row in found} == {channel}
+                heard[channel] = heard.get(channel, 0) + len(found)
     # Of 2 * FRAMES on each.
     outcomes.facts["radio_frames_heard"] = heard
 

@@ -6,7 +6,7 @@ Neither the tests nor this module know which target it is. What the target lacks
 import ast
 import importlib.util
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from microbrew_host.board.errors import BoardError
@@ -86,6 +86,7 @@ class Runner:
         self._target = target
         self._compiler = compiler
         self._compiled: dict[Path, bytes] = {}
+        self._elsewhere: set[str] = set()
 
     def run(self, path: Path) -> Iterator["run.Result"]:
         """The outcomes of a file. Raises Lacking, MicroPythonFailed, or BoardError for a target that has gone."""
@@ -138,7 +139,7 @@ class Runner:
             self._send(files, more, keep=wanted)
             wanted.update(more)
 
-    def _send(self, files: Files, wanted: dict[str, bytes], keep: Container[str] = ()) -> bool:
+    def _send(self, files: Files, wanted: dict[str, bytes], keep: Iterable[str] = ()) -> bool:
         """Make these files the target's, if there is room; what other tests needed goes, but for ``keep``."""
         directories = {str(parent) for name in wanted for parent in PurePosixPath(name).parents} - {"."}
         for directory in sorted(directories):
@@ -149,15 +150,25 @@ class Runner:
         # One more for each, for what littlefs itself needs.
         need = sum(-(-len(data) // block) + 1 for data in todo.values())
         if need > free:
-            for directory in ("tests/unit", _VECTORS):
-                for name in filter(None, files.names(directory)):
-                    if f"{directory}/{name}" not in wanted and f"{directory}/{name}" not in keep:
-                        files.remove(f"{directory}/{name}")
+            self._clear(files, set(wanted).union(keep))
             if need > files.room()[1]:
                 return False
         for name, data in todo.items():
             files.write(name, data)
+            if not name.startswith("tests/"):
+                self._elsewhere.add(name)
         return True
+
+    def _clear(self, files: Files, keep: set[str]) -> None:
+        for directory in ("tests/unit", _VECTORS):
+            for name in files.names(directory):
+                if f"{directory}/{name}" not in keep:
+                    files.remove(f"{directory}/{name}")
+        for name in self._elsewhere - keep:
+            files.remove(name)
+            for parent in list(PurePosixPath(name).parents)[:-1]:
+                files.remove_directory(str(parent))
+            self._elsewhere.discard(name)
 
     def _code(self, path: Path) -> bytes:
         if path not in self._compiled:

@@ -144,7 +144,7 @@ def _open_unix(name: str, flash: Path | None, _air: str | None, heap: int | None
         script = Path(__file__).with_name("unix_repl.py")
         firmware = parts.firmware()
         process = subprocess.Popen(  # noqa: S603 - our own words, no shell
-            [parts.interpreter(), "-X", f"heapsize={heap or _UNIX_HEAP}", str(script)],
+            [os.path.abspath(parts.interpreter()), "-X", f"heapsize={heap or _UNIX_HEAP}", str(script)],
             env={**os.environ, "MICROPYPATH": f"{firmware}:{parts.native_module()}:.frozen"},
             cwd=flash,
             stdin=ours,
