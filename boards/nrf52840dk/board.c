@@ -12,8 +12,8 @@
 #define VECTORS 64 // 16 of the processor, 48 of the chip: a power of two
 #define HFXO_PATIENCE 1000000
 
-__attribute__((weak)) void RADIO_IRQHandler(void) {}
-__attribute__((weak)) void TIMER3_IRQHandler(void) {}
+void RADIO_IRQHandler(void);
+void TIMER3_IRQHandler(void);
 
 // A copy in RAM, so that the radio is served while the flash is being written or erased.
 static const void *vectors_ram[VECTORS] __attribute__((aligned(VECTORS * 4)));

@@ -7,6 +7,7 @@
 
 #include "board.h"
 #include "chip.h"
+#include "radio_core.h"
 
 #define TIMER_BASE 0x4001B000u
 #define TIMER_IRQ 27u
@@ -75,6 +76,11 @@ uint32_t ticks_cpu(void) {
 }
 
 void ticks_wake(void) {
+    woken = true;
+}
+
+// The radio core calls it from its interrupt, and must find it in RAM.
+__attribute__((section(".ramcode"))) void mb_radio_news(void) {
     woken = true;
 }
 
