@@ -10,10 +10,12 @@ enum { BEACON, DATA, ACK, COMMAND };
 #define PAN_COMPRESSION 0x0040u
 #define NO_SEQUENCE 0x0100u
 #define VERSION_2015 2u
+#define RESERVED 15 // the length of an address of mode 1
 #define ABSENT -1
 
+// Modes 0, 2, 3: 0, 2, 8 bytes. A number to shift, because the compiler would make a table in flash of anything else.
 MB_RAMCODE static inline int address_length(unsigned mode) {
-    return mode == 0 ? 0 : mode == 2 ? 2 : mode == 3 ? 8 : ABSENT;
+    return 0x82F0 >> (4 * mode) & 15;
 }
 
 MB_RAMCODE static inline uint16_t get16(const uint8_t *at) {
@@ -58,7 +60,7 @@ MB_RAMCODE unsigned mb_frame_filter(const uint8_t *frame, unsigned length, const
     unsigned version = control >> 12 & 3;
     int dest = address_length(control >> 10 & 3);
     int src = address_length(control >> 14);
-    if (kind > COMMAND || version > VERSION_2015 || dest == ABSENT || src == ABSENT) {
+    if (kind > COMMAND || version > VERSION_2015 || dest == RESERVED || src == RESERVED) {
         return 0;
     }
     bool has_sequence = !(version == VERSION_2015 && (control & NO_SEQUENCE));
