@@ -77,7 +77,7 @@ class Radio(Block):
     def _forget(self) -> None:
         self.state = DISABLED
         self._pending: list[Event] = []
-        self._channel = 0
+        self.channel = 0
         self._since = 0  # ns, of the present RX
         self._locked: Transmission | None = None
         self._sending: Transmission | None = None
@@ -90,6 +90,11 @@ class Radio(Block):
     def reset(self) -> None:
         self._forget()
         super().reset()
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a frame is coming in."""
+        return self._locked is not None
 
     # Time
 
@@ -125,7 +130,7 @@ class Radio(Block):
         self._cancel()
         self._lose()
         self.state = state
-        self._channel = 10 + (self.registers[0x508] & 0x7F) // 5
+        self.channel = 10 + (self.registers[0x508] & 0x7F) // 5
         fast = self.registers[0x650] & 1
 
         def ready() -> None:
@@ -191,7 +196,7 @@ class Radio(Block):
         data = self.fetch(pointer + 1, max(length - 2, 0) if with_crc else length)
         psdu = data + frame_check(data).to_bytes(2, "little") if self.registers.get(0x534, 0) & 3 == 2 else data
         power = self.registers.get(0x50C, 0) & 0xFF
-        sending = Transmission(self.now_ns, self._channel, psdu, float(power - 256 if power > 127 else power))
+        sending = Transmission(self.now_ns, self.channel, psdu, float(power - 256 if power > 127 else power))
         self._sending = sending
         self._at_ns(sending.start + SHR_NS, lambda: self.signal(ADDRESS))
         self._at_ns(sending.start + SHR_NS, lambda: self.signal(FRAMESTART))
@@ -219,7 +224,7 @@ class Radio(Block):
         self.core.at(max(self._cycle(transmission.start), self.core.now), lambda: self._preamble(transmission, level))
 
     def _preamble(self, transmission: Transmission, level: float) -> None:
-        if self.state != RX or transmission.channel != self._channel or level <= NOISE_FLOOR_DBM:
+        if self.state != RX or transmission.channel != self.channel or level <= NOISE_FLOOR_DBM:
             return
         if self._locked is not None:
             # What is being received is damaged by whatever else is on the air.
@@ -227,7 +232,7 @@ class Radio(Block):
             return
         if not transmission.is_frame or self._since > transmission.start:
             return
-        others = (other for other, _ in self._heard if other is not transmission and other.channel == self._channel)
+        others = (other for other, _ in self._heard if other is not transmission and other.channel == self.channel)
         self._corrupt = any(other.start <= transmission.start < other.end for other in others)
         self._locked = transmission
         self._stored = 0
@@ -328,7 +333,7 @@ class Radio(Block):
         level, frame = NOISE_FLOOR_DBM, False
         for heard, its_level in self._heard:
             overlap = min(end, heard.end) - max(start, heard.start)
-            if heard.channel == self._channel and overlap >= BYTE_NS // 2:
+            if heard.channel == self.channel and overlap >= BYTE_NS // 2:
                 level = max(level, its_level)
                 frame = frame or heard.is_frame
         return level, frame
