@@ -33,6 +33,9 @@ class PureCrypto(Crypto):
     def hmac(self, key, data):
         return hashing.hmac(key, data)
 
+    def hkdf_expand(self, prk, info, length):
+        return hashing.hkdf_expand(self.hmac, prk, info, length)
+
     def ccm_seal(self, key, nonce, aad, plaintext, tag_len):
         check_ccm(key, nonce, aad, len(plaintext), tag_len)
         return ccm.seal(key, nonce, aad, plaintext, tag_len)
@@ -62,6 +65,14 @@ class PureCrypto(Crypto):
 
             public = ed25519.public(secret)
         return PrivateKey(curve, public, bytearray(secret))
+
+    def decompress(self, x, odd):
+        from microbrew.crypto.pure import p256
+
+        if len(x) != 32:
+            raise CryptoError("P-256 coordinate must be 32 bytes")
+        px, y = p256.decode_point(x)
+        return p256.encode_point(px, y if bool(y & 1) == bool(odd) else p256.P - y)
 
     def ecdh(self, private, peer):
         need_curve(private.curve, (P256, X25519))
