@@ -7,6 +7,7 @@ any moment is a power cut. A cell that was being changed when power failed is le
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import mmap
 import random
 from pathlib import Path
@@ -37,6 +38,11 @@ class Flash:
             if path.stat().st_size != SIZE:
                 raise ValueError(f"{path} is not a flash of {SIZE} bytes")
             self._file = path.open("r+b")
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._file.close()
+                raise ValueError(f"{path} is the flash of a board that runs") from None
             self._map = mmap.mmap(self._file.fileno(), SIZE)
         self._bytes = (ctypes.c_char * SIZE).from_buffer(self._map)
         self.pointer = ctypes.addressof(self._bytes)
