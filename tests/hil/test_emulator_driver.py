@@ -1,4 +1,4 @@
-"""What the radio core in the image promises about time, against the model of the chip: on the air, to the microsecond."""
+"""What the image's radio core promises about time, against the model of the chip: to the microsecond, on the air."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -49,6 +49,8 @@ class Flash:
         self._cut = cut
         self.operations = 0
         self._writes: dict[int, int] = {}
+        # What pages had on them whose erase has begun and not ended.
+        self._erasing: dict[int, bytes] = {}
         # Most often that one word has been written since its page was erased; more than WRITES_PER_WORD is misuse.
         self.most_writes = 0
 
@@ -91,9 +93,10 @@ class Flash:
         if share < 1 or torn:
             chance = random.Random(self.operations << 20 | page)  # noqa: S311 - repeatable, not secret
             noise = chance.randbytes(PAGE)
-            old = self._map[page : page + PAGE]
+            old = self._erasing.setdefault(page, self._map[page : page + PAGE])
             self._map[page : page + PAGE] = bytes(a | b for a, b in zip(old, noise, strict=True))
         else:
+            self._erasing.pop(page, None)
             self._map[page : page + PAGE] = b"\xff" * PAGE
             for word in range(page, page + PAGE, 4):
                 self._writes.pop(word, None)
