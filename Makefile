@@ -15,7 +15,7 @@ SOURCES := $(CURDIR)/build/src
 MPY_DIR ?= $(SOURCES)/micropython
 MBEDTLS_DIR ?= $(SOURCES)/mbedtls
 BEARSSL_DIR ?= $(SOURCES)/bearssl
-IMAGE := $(CURDIR)/build/firmware/$(BOARD)$(if $(filter-out unix,$(BOARD)),-$(VARIANT))
+IMAGE := $(CURDIR)/build/firmware/$(BOARD)$(if $(filter-out unix,$(BOARD)),-$(VARIANT)$(if $(APP),-$(APP)))
 MPY_CROSS := $(CURDIR)/build/mpy-cross/mpy-cross
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
@@ -133,11 +133,11 @@ BUILD_IMAGE = MICROPY_GIT_TAG="v$$(sed -n 's/.define MICROPY_VERSION_M[A-Z]* \([
 		MPY_DIR=$(abspath $(MPY_DIR)) MBEDTLS_DIR=$(abspath $(MBEDTLS_DIR)) \
 		BEARSSL_DIR=$(abspath $(BEARSSL_DIR)) PYTHON3=$(PYTHON3)
 
-firmware: $(or $(if $(filter unix,$(BOARD)),firmware-unix),$(if $(filter %_stock,$(BOARD)),firmware-stock),firmware-board) ## build an image: BOARD=qemu_an386|unix VARIANT=dev|release
+firmware: $(or $(if $(filter unix,$(BOARD)),firmware-unix),$(if $(filter %_stock,$(BOARD)),firmware-stock),firmware-board) ## build an image: BOARD=qemu_an386|nrf52840dk|unix VARIANT=dev|release [APP=bridge]
 
 firmware-board: sources toolchain $(MPY_CROSS)
 	@test -f boards/$(BOARD)/board.mk || { echo "No board $(BOARD); there are: $$(ls boards | grep -v -e common -e README)" >&2; exit 1; }
-	@$(BUILD_IMAGE) -C boards/common BOARD=$(BOARD) VARIANT=$(VARIANT)
+	@$(BUILD_IMAGE) -C boards/common BOARD=$(BOARD) VARIANT=$(VARIANT) APP=$(APP)
 	@$(PYTHON3) boards/common/sizes.py $(IMAGE)
 
 # The native crypto module as a .mpy: x64 for the unix port, armv7m (Cortex-M4 and up) for boards with stock MicroPython.

@@ -21,6 +21,24 @@ from micropython import const
 
 STORE = "/store"
 
+
+def _open_store():
+    """The device's records, with its key where the board has a better place for it."""
+    try:
+        from board_key import open_store
+    except ImportError:
+        return Store(STORE)
+    return open_store(STORE)
+
+
+def _watched(log, store):
+    """The log, with what the board shows of it; and what somebody may ask for at the board."""
+    try:
+        from board_panel import watch
+    except ImportError:
+        return log
+    return watch(log, store)
+
 # Longer than the longest step, a handshake computed in Python on a slow chip.
 _WATCHDOG_MS = const(60000)
 
@@ -30,8 +48,8 @@ def run():
     watchdog = None if board.CONSOLE else machine.WDT(timeout=_WATCHDOG_MS)
     backend = crypto.load(release=board.RELEASE)
     clock = Clock()
-    log = Log(clock)
-    store = Store(STORE)
+    store = _open_store()
+    log = _watched(Log(clock), store)
     identity = Identity.load(store, backend)
     config = Config()
     config.frees_modules = True
@@ -39,4 +57,6 @@ def run():
     gc.collect()
     code = heap_used()
     node = Node(radio, store, backend, log, clock(), config, identity)
+    if hasattr(store, "forget"):
+        store.forget()
     live(node, radio, clock, log, code, None if watchdog is None else watchdog.feed)
