@@ -55,10 +55,19 @@ class Board:
         piece = core.cycles(_SLICE_S)
         core.power_on()
         while not self._stopped:
+            self._sleep_until_now()
             allowed = self._pace.allowed(core.now)
             if allowed > core.now:
-                core.run(min(allowed, core.now + piece) if not core.sleeping else allowed)
+                core.run(min(allowed, core.now + piece))
             self._exchange(self._rest())
+
+    def _sleep_until_now(self) -> None:
+        # Time slept is no lag.
+        core = self.chip.core
+        if core.sleeping:
+            until = min(self._pace.reached(), core.schedule.next_time())
+            if until > core.now:
+                core.run(until)
 
     def _rest(self) -> float:
         core = self.chip.core
@@ -73,12 +82,8 @@ class Board:
         for console in self._consoles:
             console.flush()
         ready = select.select(inputs, [], [], seconds)[0]
-        # Sleep until now: what has come comes now.
-        core = self.chip.core
-        if core.sleeping and ready:
-            allowed = self._pace.allowed(core.now)
-            if allowed > core.now:
-                core.run(allowed)
+        # What has come comes now, not when the processor fell asleep.
+        self._sleep_until_now()
         for console, uart in zip(self._consoles, self.chip.uarts, strict=False):
             if any(descriptor in ready for descriptor in console.inputs()):
                 data = console.take()

@@ -24,6 +24,7 @@ from microbrew.radio.zep import ZepRadio
 from microbrew_host.emulator.air import Receiver, Transmission
 from microbrew_host.emulator.frame_check import frame_check
 from microbrew_host.emulator.nrf52840.radio import RX, Radio
+from microbrew_host.emulator.schedule import Event
 
 # As long as other nodes of this air wait (microbrew.radio.zep).
 ACK_WALL_S = 0.06
@@ -51,7 +52,7 @@ class ZepAir:
         self._buffer = bytearray(127)
         self._busy_until = 0
         self._since = 0
-        self._pumping = False
+        self._pump_event: Event | None = None
         self.dropped = 0
 
     def fileno(self) -> int:
@@ -128,16 +129,16 @@ class ZepAir:
                 # An acknowledgement that nobody waits for has come too late to mean anything.
                 if frame[0] & 7 != 2:
                     self._keep(frame)
-        if self._waiting and not self._pumping:
-            self._pumping = True
+        # A reset of the board has taken away everything scheduled, this too.
+        if self._waiting and (self._pump_event is None or self._pump_event.time < radio.core.now):
             self._since = radio.now_ns
-            radio.core.at(radio.core.now, self._pump)
+            self._pump_event = radio.core.at(radio.core.now, self._pump)
 
     def _pump(self) -> None:
         radio = self._chip()
         now = radio.now_ns
+        self._pump_event = None
         if not self._waiting:
-            self._pumping = False
             return
         patient = now - self._since < _PATIENCE_NS
         if now < self._busy_until or (patient and (radio.state != RX or radio.is_receiving)):
@@ -149,7 +150,7 @@ class ZepAir:
 
     def _again(self, ns: int) -> None:
         core = self._chip().core
-        core.at(core.now + core.cycles(ns / 1e9), self._pump)
+        self._pump_event = core.at(core.now + core.cycles(ns / 1e9), self._pump)
 
     def _put_on_air(self, frame: bytes, start: int) -> None:
         radio = self._chip()
