@@ -1,6 +1,5 @@
 """RADIO of the emulated nRF52840, register by register, against frames and noise that the test puts on the air."""
 
-from pathlib import Path
 
 import pytest
 

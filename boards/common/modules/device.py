@@ -21,6 +21,9 @@ from micropython import const
 
 STORE = "/store"
 
+# Longer than the longest step, a handshake computed in Python on a slow chip.
+_WATCHDOG_MS = const(60000)
+
 
 def _open_store():
     """The device's records, with its key where the board has a better place for it."""
@@ -38,9 +41,6 @@ def _watched(log, store):
     except ImportError:
         return log
     return watch(log, store)
-
-# Longer than the longest step, a handshake computed in Python on a slow chip.
-_WATCHDOG_MS = const(60000)
 
 
 def run():

@@ -187,6 +187,12 @@ def public_from_spki(spki):
     return bytes(spki[27:])
 
 
+def _and_ed25519(backend):
+    from microbrew.crypto.native_ed25519 import and_ed25519
+
+    return and_ed25519(backend)
+
+
 def load(name=None, release=False):
     """An instance of the named backend, or of the best one present: hardware, native, host, pure.
 
@@ -197,15 +203,11 @@ def load(name=None, release=False):
     if name == "hardware":
         from microbrew.crypto.hardware import HardwareCrypto
 
-        return HardwareCrypto(release=release)
+        return (HardwareCrypto if release else _and_ed25519(HardwareCrypto))()
     if name == "native":
-        if release:
-            from microbrew.crypto.native import NativeCrypto
+        from microbrew.crypto.native import NativeCrypto
 
-            return NativeCrypto()
-        from microbrew.crypto.native_ed25519 import NativeAndEd25519
-
-        return NativeAndEd25519()
+        return (NativeCrypto if release else _and_ed25519(NativeCrypto))()
     if name == "host":
         from microbrew.crypto.host import HostCrypto
 

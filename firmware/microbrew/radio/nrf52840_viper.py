@@ -3,8 +3,8 @@
 Polled: there are no interrupts here. So its limits, which nrf52840.py does not have:
 
 * A frame is acknowledged while its sender still listens (macAckWaitDuration) only if it ends during ``wait``; the
-  acknowledgement then begins some 210 us after it, seen in emulation. One that ends while the node computes is received,
-  but its sender has to repeat it; the repetition is acknowledged and dropped as a duplicate.
+  acknowledgement then begins some 210 us after it, seen in emulation. One that ends while the node computes is
+  received, but its sender has to repeat it; the repetition is acknowledged and dropped as a duplicate.
 * Between two polls the receiver takes one frame and is deaf after it.
 * Its sender waits for the end of a transmission, up to 4.5 ms; backoff and retries are the sub-MAC's, by the ms.
 
