@@ -8,7 +8,7 @@ from microbrew.errors import CryptoError
 def and_ed25519(backend):
     """A class of the verbs of ``backend``, a class of native.py or hardware.py, and those of Ed25519."""
 
-    class WithEd25519(backend):
+    class WithEd25519(backend):  # type: ignore[misc, valid-type]
         """See ``Crypto``."""
 
         def load_private(self, curve, secret):
