@@ -188,12 +188,16 @@ def public_from_spki(spki):
 
 
 def load(name=None, release=False):
-    """An instance of the named backend, or of the best one present: native, then host, then pure.
+    """An instance of the named backend, or of the best one present: hardware, native, host, pure.
 
     ``release``: a build flag. With it set, ``pure`` is never chosen by default, only when named, because it
     is not constant time. Raises ValueError for a name that is not known, ImportError for a named backend that
     this machine lacks, CryptoError if a release finds no constant-time backend.
     """
+    if name == "hardware":
+        from microbrew.crypto.hardware import HardwareCrypto
+
+        return HardwareCrypto(release=release)
     if name == "native":
         if release:
             from microbrew.crypto.native import NativeCrypto
@@ -212,7 +216,7 @@ def load(name=None, release=False):
         return PureCrypto()
     if name is not None:
         raise ValueError("unknown crypto backend: " + name)
-    for name in ("native", "host"):
+    for name in ("hardware", "native", "host"):
         try:
             return load(name, release)
         except ImportError:

@@ -1,0 +1,191 @@
+"""What the tests with boards share: images, built once for all of them, and targets by name.
+
+Where a tool or the sources cannot be had the tests are skipped with that reason, which pytest prints at the end; with
+CI=true in the environment they fail instead.
+
+``--target NAME`` is for the tests of one target (`make test-board`), which do not run without it.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from microbrew_host.board.errors import BoardError
+from microbrew_host.board.target import Target, open_target
+
+ROOT = Path(__file__).resolve().parents[2]
+# What it takes to build and to run each board's image.
+TOOLS = {"qemu_an386": ("arm-none-eabi-gcc", "qemu-system-arm"), "nrf52840dk": ("arm-none-eabi-gcc",)}
+# The board whose image a target runs, if it is of another name.
+BOARDS = {"nrf52840-emulated": "nrf52840dk"}
+
+
+def missing(board: str, reason: str) -> NoReturn:
+    """Skip what needs that board, or fail where nothing may be skipped."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"the board {board} must be tested here: {reason}")
+    pytest.skip(f"NOT TESTED, the board {board}: {reason}")
+
+
+def make(*words: str) -> "subprocess.CompletedProcess[str]":
+    """Run a make target of the project's, one at a time though tests may run side by side."""
+    # These tests may run under make, whose own options are not meant for this one.
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")}
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (ROOT / "build/make.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return subprocess.run(
+            ["make", "--no-print-directory", *words],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+
+
+def build(board: str, *variants: str) -> None:
+    """Build variants of a board's image, or skip the test."""
+    for tool in TOOLS[board]:
+        if shutil.which(tool) is None:
+            missing(board, f"{tool} is missing, `make toolchain` installs it")
+    for variant in variants:
+        built = make("firmware", f"BOARD={board}", f"VARIANT={variant}")
+        if built.returncode and "sources:" in built.stderr:
+            missing(board, built.stderr.strip())
+        assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-4000:]
+
+
+@pytest.fixture(scope="session")
+def images() -> None:
+    """Images of the board qemu_an386, as board_network.IMAGES names them."""
+    build("qemu_an386", "dev", "release")
+
+
+@pytest.fixture(scope="session")
+def bench_images(images: None) -> None:
+    """What is counted on the board qemu_an386."""
+    built = make("bench-images", "BOARD=qemu_an386")
+    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-4000:]
+
+
+@pytest.fixture(scope="session")
+def need_target() -> Callable[[str], str]:
+    """A function of a target's name, which it returns: builds what it needs, once, or skips the test."""
+    built = set()
+
+    def need(name: str) -> str:
+        if name == "unix":
+            if not shutil.which(os.environ.get("MICROPYTHON", str(ROOT / ".venv/bin/micropython"))):
+                missing(name, "no MicroPython: make venv")
+        elif name not in built:
+            build(BOARDS.get(name, name), "dev")
+            built.add(name)
+        return name
+
+    return need
+
+
+# Vectors are parsed on the board, and tests are not frozen: an emulated one gets the heap for both.
+EMULATED_HEAP = 1 << 20
+HEAP_CAN_BE_CHOSEN = ("qemu_an386",)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--target", help="board to test: unix, qemu_an386, nrf52840-emulated or a serial port")
+    parser.addoption("--peer", help="a second board for what needs two")
+    parser.addoption("--ask", action="store_true", help="ask somebody to unplug the board where a test needs that")
+    parser.addoption("--heap", type=int, default=EMULATED_HEAP, help="bytes of heap of an emulated board")
+
+
+class Outcomes:
+    """What was found out about a target, by file and test; written to build/hil/TARGET.json for docs/boards.md."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rows: list[tuple[str, str, str, str]] = []
+        self.facts: dict[str, Any] = {}
+
+    def add(self, file: str, test: str, outcome: str, reason: str) -> None:
+        """One test's outcome: pass, fail or skip."""
+        self.rows.append((file, test, outcome, reason))
+
+    @contextlib.contextmanager
+    def claim(self, *facts: str) -> Iterator[None]:
+        """What is in the context shows these facts about the target, or that they are not so."""
+        for fact in facts:
+            self.facts[fact] = "fail"
+        yield
+        for fact in facts:
+            self.facts[fact] = "pass"
+
+    def summary(self, before: dict[str, Any]) -> dict[str, Any]:
+        """Facts, counts, and the reasons of what was skipped; of what did not run now, those of ``before``."""
+        found = {**before, "target": self.name, **self.facts}
+        if self.rows:
+            ours = {outcome for file, _, outcome, _ in self.rows if file.startswith("test_crypto_")}
+            if "pass" in ours or "fail" in ours:
+                found["vectors"] = "fail" if "fail" in ours else "pass"
+            found["tests"] = dict(sorted(Counter(outcome for _, _, outcome, _ in self.rows).items()))
+            reasons = Counter((file, reason) for file, _, outcome, reason in self.rows if outcome == "skip")
+            found["skipped"] = [f"{file}, {count}: {reason}" for (file, reason), count in sorted(reasons.items())]
+        return found
+
+
+_OUTCOMES: list[Outcomes] = []
+
+
+@pytest.fixture(scope="session")
+def target_name(request: pytest.FixtureRequest) -> str:
+    """The board under test. Skips without one."""
+    name = request.config.getoption("--target")
+    if not name:
+        pytest.skip("no --target: make test-board TARGET=unix|qemu_an386|nrf52840-emulated|/dev/ttyACM0")
+    return str(name)
+
+
+@pytest.fixture(scope="session")
+def outcomes(target_name: str) -> Outcomes:
+    """Where tests note what they found."""
+    found = Outcomes(target_name)
+    _OUTCOMES.append(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def target(
+    outcomes: Outcomes, target_name: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Target]:
+    """The board under test, running. One that was named and cannot be opened is a failure."""
+    flash = tmp_path_factory.mktemp("target") / "flash" if "/" not in target_name else None
+    options = {"heap": request.config.getoption("--heap")} if target_name in HEAP_CAN_BE_CHOSEN else {}
+    try:
+        board = open_target(target_name, flash, **options)
+    except BoardError as error:
+        pytest.fail(str(error), pytrace=False)
+    with board:
+        with outcomes.claim("boots"), board.repl() as repl:
+            outcomes.facts["platform"] = repl("import sys; print(sys.platform)")
+        yield board
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for found in _OUTCOMES:
+        directory = ROOT / "build/hil"
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / f"{found.name.replace('/', '-').strip('-')}.json"
+        summary = found.summary(json.loads(path.read_text()) if path.exists() else {})
+        terminalreporter.section(f"target {found.name}")
+        for line in summary.get("skipped", []):
+            terminalreporter.line("skipped " + line)
+        terminalreporter.line(", ".join(f"{name} {summary[name]}" for name in summary if name != "skipped"))
+        path.write_text(json.dumps(summary, indent=1) + "\n")
