@@ -187,10 +187,12 @@ def public_from_spki(spki):
     return bytes(spki[27:])
 
 
-def _and_ed25519(backend):
-    from microbrew.crypto.native_ed25519 import and_ed25519
+def _in_c(backend, release):
+    if release:
+        return backend()
+    from microbrew.crypto.native_ed25519 import with_ed25519
 
-    return and_ed25519(backend)
+    return with_ed25519(backend)()
 
 
 def load(name=None, release=False):
@@ -203,11 +205,11 @@ def load(name=None, release=False):
     if name == "hardware":
         from microbrew.crypto.hardware import HardwareCrypto
 
-        return (HardwareCrypto if release else _and_ed25519(HardwareCrypto))()
+        return _in_c(HardwareCrypto, release)
     if name == "native":
         from microbrew.crypto.native import NativeCrypto
 
-        return (NativeCrypto if release else _and_ed25519(NativeCrypto))()
+        return _in_c(NativeCrypto, release)
     if name == "host":
         from microbrew.crypto.host import HostCrypto
 

@@ -1,15 +1,15 @@
-"""Backends in C with Ed25519 beside them, in Python, which is not constant time: a release does without."""
+"""Ed25519 for backends in C, in Python, which is not constant time: a release does without."""
 
 from microbrew.crypto import ED25519, PrivateKey, secret_of
 from microbrew.crypto.pure import ed25519
 from microbrew.errors import CryptoError
 
 
-def and_ed25519(backend):
-    """A class of the verbs of ``backend``, a class of native.py or hardware.py, and those of Ed25519."""
+def with_ed25519(backend):
+    """``backend``, a class derived from ``Crypto``, with the verbs of Ed25519 added."""
 
     class WithEd25519(backend):  # type: ignore[misc, valid-type]
-        """See ``Crypto``."""
+        """See ``Crypto`` for shapes and errors."""
 
         def load_private(self, curve, secret):
             if curve != ED25519:

@@ -214,20 +214,24 @@ class Board:
     def load(self):
         """Import all that a device is."""
         from microbrew import device
+        from microbrew.config import Config
         from microbrew.crypto.native import NativeCrypto
         from microbrew.identity.idevid import Identity
         from microbrew.identity.store import Store
         from microbrew.node import Node
 
-        self.backend = NativeCrypto(repeatable, True)
-        self.parts = Identity, Store, Node, device
+        self.backend = NativeCrypto(repeatable)
+        self.parts = Identity, Store, Node, Config, device
 
     def boot(self, now):
         """A node on the store at /store."""
-        identity, store, node, _ = self.parts
+        identity, store, node, config, _ = self.parts
         store = store("/store")
-        self.radio = HostRadio(identity.load(store, self.backend).eui64, answer)
-        self.node = node(self.radio, store, self.backend, log, now)
+        identity = identity.load(store, self.backend)
+        config = config()
+        config.frees_modules = True
+        self.radio = HostRadio(identity.eui64, answer)
+        self.node = node(self.radio, store, self.backend, log, now, config, identity)
 
 
 def cost(function, *args):
