@@ -14,6 +14,8 @@ from footprint import join, measure, report  # noqa: E402
 
 TARGET = "qemu_an386"
 PAGE = ROOT / "docs/footprint.md"
+# Images may have to be built first, on a busy machine.
+pytestmark = pytest.mark.timeout(900)
 # A tick of the board's clock at each end of a step, and the tick's interrupt once more or less.
 JITTER = 160
 

@@ -8,12 +8,15 @@ each command, so that nothing arrives while something is counted:
     answer   deadline(4, 0xffffffff: none) instructions(4) collecting(4) used(4) allocated(4) n(2) n x record
     record   F length(1) frame | L length(2) event 0 text | P number(1) offset(4) instructions(4) length(2)
 
-``used`` is what is allocated after the collection that follows a step, as device.py makes one; ``allocated`` before.
+``used`` is what is allocated after the collection that follows a step, as device.py makes one, or within it, as far as
+``look`` saw; ``allocated`` is before that collection.
 The counter is the processor's SysTick, whose clock is 25 MHz where an instruction takes 1 ns: 40 instructions.
 Buffers are fixed and commands are read byte by byte, because what the heap holds decides what a collection costs.
 """
 
+import builtins
 import gc
+import sys
 import time
 
 import machine
@@ -132,6 +135,19 @@ def release(start):
     _ours += time.ticks_diff(time.ticks_cpu(), start)
 
 
+# Heap in use at its peak in a step, as ``look`` saw it.
+watching = False
+_peak = 0
+
+
+def look():
+    """Note how much is in use now, in the midst of a step; costs a collection."""
+    global _peak
+    if watching:
+        gc.collect()
+        _peak = max(_peak, gc.mem_alloc())
+
+
 answer = Answer()
 _drawn = 0
 
@@ -153,6 +169,9 @@ def probe(number, function, sized=None):
 
     def probed(*args):
         global _ours
+        start = hold()
+        look()
+        release(start)
         ours = _ours
         start = time.ticks_cpu()
         try:
@@ -182,9 +201,36 @@ def overhead():
     return int.from_bytes(answer.buf[answer.end - 6 : answer.end - 2], "big")
 
 
+# What is to be probed as soon as it is there: (number, module, class or "", function).
+_wanted = []
+_plain_import = builtins.__import__
+
+
 def probe_method(number, owner, name, sized=None):
     """Probe a function where it is found: in a module, or a method in a class."""
     setattr(owner, name, probe(number, getattr(owner, name), sized))
+
+
+def importing(*args):
+    """In place of ``__import__``: modules come and go while a device joins, and their functions with them."""
+    module = _plain_import(*args)
+    start = hold()
+    for number, name, owner, function in _wanted:
+        there = sys.modules.get(name)
+        if there is not None and owner:
+            there = getattr(there, owner, None)
+        # Not there yet: its module is still being executed.
+        if hasattr(there, function) and not hasattr(there, "probed_" + function):
+            setattr(there, "probed_" + function, True)
+            probe_method(number, there, function)
+    release(start)
+    return module
+
+
+def probe_when_imported(wanted):
+    """Before ``board.load``."""
+    _wanted.extend(wanted)
+    builtins.__import__ = importing
 
 
 class Natives:
@@ -221,14 +267,14 @@ class Board:
         from microbrew.node import Node
 
         self.backend = NativeCrypto(repeatable)
-        self.parts = Identity, Store, Node, Config, device
+        self.parts = Config, Identity, Store, Node, device
 
     def boot(self, now):
         """A node on the store at /store."""
-        identity, store, node, config, _ = self.parts
+        make_config, identity, store, node, _ = self.parts
         store = store("/store")
         identity = identity.load(store, self.backend)
-        config = config()
+        config = make_config()
         config.frees_modules = True
         self.radio = HostRadio(identity.eui64, answer)
         self.node = node(self.radio, store, self.backend, log, now, config, identity)
@@ -260,7 +306,7 @@ board = Board()
 
 def serve():
     """Step ``board.node`` until the host says Q."""
-    global _ours, _began
+    global _ours, _began, _peak
     line = Line()
     node = board.node
     radio = board.radio
@@ -277,7 +323,7 @@ def serve():
         radio.last = count
         answer.clear()
         gc.collect()
-        _ours = 0
+        _ours = _peak = 0
         _began = time.ticks_cpu()
         deadline = node.step(now)
         took = time.ticks_diff(time.ticks_cpu(), _began) - _ours
@@ -285,7 +331,7 @@ def serve():
         start = time.ticks_cpu()
         gc.collect()
         collecting = time.ticks_diff(time.ticks_cpu(), start)
-        used = gc.mem_alloc()
+        used = max(_peak, gc.mem_alloc())
         deadline = 0xFFFFFFFF if deadline is None else deadline
         answer.head((deadline, took * PER_TICK, collecting * PER_TICK, used, allocated))
         line.write(memoryview(answer.buf)[: answer.end])

@@ -66,9 +66,10 @@ class JoinFailed(Exception):
     """The device did not join; the text says how far it came."""
 
 
-def run(image: Path, *, functions: bool = False, natives: bool = False) -> Join:
-    """Measure; ``functions``, ``natives``: with probes.py's. Raises JoinFailed, BoardFailed."""
-    result: Join = virtual_time.run(_run(image, functions, natives))
+def run(image: Path, *, functions: bool = False, natives: bool = False, watching: bool = False) -> Join:
+    """Measure; ``functions``, ``natives``: with probes.py's. ``watching``: ``Step.used`` is the most that is in use at
+    the step's end or wherever a probed function is called. Raises JoinFailed, BoardFailed."""
+    result: Join = virtual_time.run(_run(image, functions, natives, watching))
     return result
 
 
@@ -78,7 +79,7 @@ def fits(image: Path, heap: int) -> bool:
     return result
 
 
-async def _run(image: Path, functions: bool, natives: bool) -> Join:
+async def _run(image: Path, functions: bool, natives: bool, watching: bool) -> Join:
     async with World(_SEED) as world:
         maker = world.add_manufacturer()
         world.trust(maker)
@@ -87,12 +88,14 @@ async def _run(image: Path, functions: bool, natives: bool) -> Join:
         with Session(image) as session:
             session.write_store(device.flash.dump())
             overhead = session.value("overhead()") if functions or natives else 0
-            load, harness, loaded = session.value("cost(board.load)")
             if functions:
                 session.run(install_functions())
+            load, harness, loaded = session.value("cost(board.load)")
             if natives:
                 session.run(install_natives())
             boot, before, booted = session.value(f"cost(board.boot, {world.now_ms})")
+            if watching:
+                session.run("watching = True")
             session.serve()
             board = BoardDevice(world, session, device, harness + before - loaded)
             await _until(world, board, pledge_states.JOINED)

@@ -38,19 +38,21 @@ def everything(target: str, say: Callable[[str], None] = lambda text: None) -> d
     by_function = join.run(elf, functions=True)
     say("a join, with what is native")
     by_native = join.run(elf, functions=True, natives=True)
-    if not plain.digest == by_function.digest == by_native.digest:
+    say("a join, watching the heap")
+    watched = join.run(elf, natives=True, watching=True)
+    if not plain.digest == by_function.digest == by_native.digest == watched.digest:
         raise join.JoinFailed("two runs were not the same, frame for frame")
     say("crypto verbs")
     verbs, line = _verbs(image(target, "dev") / "firmware.elf")
     say("the smallest heap")
     needed = smallest_heap(elf, plain)
     edhoc = _edhoc(by_function)
-    heap = _heap(plain, needed, line["heap"])
+    heap = _heap(plain, watched, needed, line["heap"])
     return {
         "target": target,
         "edhoc_initiator_m0_s2_instructions": sum(edhoc.values()),
         "join_instructions": plain.instructions,
-        "join_heap_peak_bytes": heap["in use at the peak, after collection"],
+        "join_heap_peak_bytes": heap["in use at the peak"],
         "join_heap_needed_bytes": needed,
         **_shares(by_function, by_native),
         "verbs": verbs,
@@ -219,13 +221,15 @@ def _join(plain: join.Join) -> Figures:
     }
 
 
-def _heap(plain: join.Join, needed: int, line: int) -> Figures:
+def _heap(plain: join.Join, watched: join.Join, needed: int, line: int) -> Figures:
     steps = plain.joining + plain.settling
+    peak = max(step.used for step in watched.joining + watched.settling)
     return {
         "objects of the package, once loaded": plain.loaded,
         "the node before its first step": plain.booted - plain.loaded,
-        "the join, at its peak, after collection": max(step.used for step in steps) - plain.booted,
-        "in use at the peak, after collection": max(step.used for step in steps),
+        "the join, at its peak": peak - watched.booted,
+        "in use at the peak": peak,
+        "in use between steps, at most": max(step.used for step in steps),
         "allocated by one step at most, never collected": max(step.allocated - step.used for step in steps),
         "smallest heap in which it joins": needed,
         "a serial radio, its module and buffers": line,

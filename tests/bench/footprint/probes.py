@@ -36,15 +36,13 @@ FIRST_NATIVE = 100
 
 
 def install_functions() -> str:
-    """Code for the board."""
-    lines = []
-    for number, (_, module, owner, function) in enumerate(FUNCTIONS):
-        lines.append(f"import {module} as m\nprobe_method({number}, m{'.' + owner if owner else ''}, {function!r})")
-    return "\n".join(lines) + "\ndel m"
+    """Code for the board, before the package is loaded."""
+    wanted = [(number, *where) for number, (_, *where) in enumerate(FUNCTIONS)]
+    return f"probe_when_imported({wanted})"
 
 
 def install_natives() -> str:
-    """Code for the board."""
+    """Code for the board, after the package is loaded."""
     names = [name for name, _ in NATIVE]
     sized = [argument for _, argument in NATIVE]
     return f"probe_natives({FIRST_NATIVE}, {names}, {sized})"

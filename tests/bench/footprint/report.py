@@ -49,7 +49,8 @@ fragments and acknowledgements are in it.
 
 _HEAP = """
 From power-on, in bytes. The frozen code itself is in flash; what is in RAM is what importing makes of it: modules,
-classes, functions.
+classes, functions. The peak is looked for at the end of each step and at each call of the native module, after a
+collection; how much garbage there may be besides is in the smallest heap.
 """
 
 _FROZEN = """
