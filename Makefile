@@ -15,7 +15,7 @@ SOURCES := $(CURDIR)/build/src
 MPY_DIR ?= $(SOURCES)/micropython
 MBEDTLS_DIR ?= $(SOURCES)/mbedtls
 BEARSSL_DIR ?= $(SOURCES)/bearssl
-IMAGE := $(CURDIR)/build/firmware/$(BOARD)$(if $(filter-out unix,$(BOARD)),-$(VARIANT))
+IMAGE := $(CURDIR)/build/firmware/$(BOARD)$(if $(filter-out unix,$(BOARD)),-$(VARIANT)$(if $(APP),-$(APP)))
 MPY_CROSS := $(CURDIR)/build/mpy-cross/mpy-cross
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
@@ -62,7 +62,7 @@ endif
 	$(BIN)/microbrew demo --target $(TARGET)
 
 test: lint type tools test-builds ## everything: lint, types, unit tests on both interpreters, host, interop, end to end, boards
-	$(PYTEST)
+	$(PYTEST) -n $(JOBS) --dist loadfile
 
 # What the tests use if it can be had: the native crypto module and a toolchain for boards. Only CI insists on both.
 .PHONY: test-builds test-hil
@@ -96,11 +96,17 @@ bench: $(STAMP) ## measure bytes, heap, crypto, handshakes; TARGET=qemu_an386: i
 	@set -e; for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench </dev/null; done
 else
 bench: $(STAMP)
-	@for variant in dev release; do $(MAKE) --no-print-directory firmware BOARD=$(TARGET) VARIANT=$$variant || exit 1; done
+	@$(MAKE) --no-print-directory bench-images BOARD=$(TARGET)
 	@$(BIN)/python tests/bench/board.py $(TARGET) $(WRITE) </dev/null
 endif
 
-.PHONY: footprint
+# What is counted: both variants, and a release that can be asked.
+.PHONY: bench-images footprint
+bench-images:
+	@$(MAKE) --no-print-directory firmware VARIANT=dev
+	@$(MAKE) --no-print-directory firmware VARIANT=release
+	@$(MAKE) --no-print-directory firmware VARIANT=release CONSOLE=1 IMAGE=$(CURDIR)/build/firmware/$(BOARD)-measured
+
 footprint: ## count instructions, heap and flash on qemu_an386 and write them into docs/footprint.md
 	@$(MAKE) --no-print-directory bench TARGET=qemu_an386 WRITE=--write
 
@@ -127,11 +133,11 @@ BUILD_IMAGE = MICROPY_GIT_TAG="v$$(sed -n 's/.define MICROPY_VERSION_M[A-Z]* \([
 		MPY_DIR=$(abspath $(MPY_DIR)) MBEDTLS_DIR=$(abspath $(MBEDTLS_DIR)) \
 		BEARSSL_DIR=$(abspath $(BEARSSL_DIR)) PYTHON3=$(PYTHON3)
 
-firmware: $(or $(if $(filter unix,$(BOARD)),firmware-unix),$(if $(filter %_stock,$(BOARD)),firmware-stock),firmware-board) ## build an image: BOARD=qemu_an386|unix VARIANT=dev|release
+firmware: $(or $(if $(filter unix,$(BOARD)),firmware-unix),$(if $(filter %_stock,$(BOARD)),firmware-stock),firmware-board) ## build an image: BOARD=qemu_an386|nrf52840dk|unix VARIANT=dev|release [APP=bridge]
 
 firmware-board: sources toolchain $(MPY_CROSS)
 	@test -f boards/$(BOARD)/board.mk || { echo "No board $(BOARD); there are: $$(ls boards | grep -v -e common -e README)" >&2; exit 1; }
-	@$(BUILD_IMAGE) -C boards/common BOARD=$(BOARD) VARIANT=$(VARIANT)
+	@$(BUILD_IMAGE) -C boards/common BOARD=$(BOARD) VARIANT=$(VARIANT) APP=$(APP)
 	@$(PYTHON3) boards/common/sizes.py $(IMAGE)
 
 # The native crypto module as a .mpy: x64 for the unix port, armv7m (Cortex-M4 and up) for boards with stock MicroPython.

@@ -24,7 +24,9 @@ from microbrew_host.board.target import Target, open_target
 
 ROOT = Path(__file__).resolve().parents[2]
 # What it takes to build and to run each board's image.
-TOOLS = {"qemu_an386": ("arm-none-eabi-gcc", "qemu-system-arm")}
+TOOLS = {"qemu_an386": ("arm-none-eabi-gcc", "qemu-system-arm"), "nrf52840dk": ("arm-none-eabi-gcc",)}
+# The board whose image a target runs, if it is of another name.
+BOARDS = {"nrf52840-emulated": "nrf52840dk"}
 
 
 def missing(board: str, reason: str) -> NoReturn:
@@ -70,6 +72,13 @@ def images() -> None:
 
 
 @pytest.fixture(scope="session")
+def bench_images(images: None) -> None:
+    """What is counted on the board qemu_an386."""
+    built = make("bench-images", "BOARD=qemu_an386")
+    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-4000:]
+
+
+@pytest.fixture(scope="session")
 def need_target() -> Callable[[str], str]:
     """A function of a target's name, which it returns: builds what it needs, once, or skips the test."""
     built = set()
@@ -79,7 +88,7 @@ def need_target() -> Callable[[str], str]:
             if not shutil.which(os.environ.get("MICROPYTHON", str(ROOT / ".venv/bin/micropython"))):
                 missing(name, "no MicroPython: make venv")
         elif name not in built:
-            build(name, "dev")
+            build(BOARDS.get(name, name), "dev")
             built.add(name)
         return name
 

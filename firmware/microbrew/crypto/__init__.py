@@ -187,17 +187,29 @@ def public_from_spki(spki):
     return bytes(spki[27:])
 
 
+def _in_c(backend, release):
+    if release:
+        return backend()
+    from microbrew.crypto.native_ed25519 import with_ed25519
+
+    return with_ed25519(backend)()
+
+
 def load(name=None, release=False):
-    """An instance of the named backend, or of the best one present: native, then host, then pure.
+    """An instance of the named backend, or of the best one present: hardware, native, host, pure.
 
     ``release``: a build flag. With it set, ``pure`` is never chosen by default, only when named, because it
     is not constant time. Raises ValueError for a name that is not known, ImportError for a named backend that
     this machine lacks, CryptoError if a release finds no constant-time backend.
     """
+    if name == "hardware":
+        from microbrew.crypto.hardware import HardwareCrypto
+
+        return _in_c(HardwareCrypto, release)
     if name == "native":
         from microbrew.crypto.native import NativeCrypto
 
-        return NativeCrypto(release=release)
+        return _in_c(NativeCrypto, release)
     if name == "host":
         from microbrew.crypto.host import HostCrypto
 
@@ -208,7 +220,7 @@ def load(name=None, release=False):
         return PureCrypto()
     if name is not None:
         raise ValueError("unknown crypto backend: " + name)
-    for name in ("native", "host"):
+    for name in ("hardware", "native", "host"):
         try:
             return load(name, release)
         except ImportError:
