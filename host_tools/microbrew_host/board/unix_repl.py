@@ -34,22 +34,13 @@ def _forget(names: dict, modules: set) -> None:
     gc.collect()
 
 
-def run() -> None:
-    """Serve until the other side closes."""
+def _serve(names: dict, modules: set) -> None:
     source = sys.stdin.buffer
     out: io.BytesIO = sys.stdout.buffer  # type: ignore[assignment]
-    modules = set(sys.modules)
-    names: dict = {"__name__": "__main__"}
     line = bytearray()
     raw = False
-    micropython.kbd_intr(3)
-    out.write(b">>> ")
     while True:
-        try:
-            byte = source.read(1)
-        except KeyboardInterrupt:
-            # Nothing was running.
-            continue
+        byte = source.read(1)
         if not byte:
             return
         if byte == b"\x01":
@@ -75,6 +66,24 @@ def run() -> None:
                 out.write(b"OK\r\nMPY: soft reboot\r\n" + _BANNER)
         elif raw:
             line.extend(byte)
+
+
+def run() -> None:
+    """Serve until the other side closes."""
+    modules = set(sys.modules)
+    names: dict = {"__name__": "__main__"}
+    micropython.kbd_intr(3)
+    started = False
+    while True:
+        try:
+            if not started:
+                started = True
+                sys.stdout.write(">>> ")
+            _serve(names, modules)
+            return
+        except KeyboardInterrupt:
+            # Nothing was running; who interrupts begins anew.
+            continue
 
 
 if __name__ == "__main__":
