@@ -22,6 +22,8 @@ from microbrew.mac.beacon import Listener
 from microbrew.mac.link import Link
 
 _COAP_PORT = const(5683)
+# How long to leave a device alone that has no memory.
+_STARVED_MS = const(100)
 
 
 class Parts:
@@ -61,6 +63,7 @@ class Node:
         self.pledge = None
         self.member = None
         self._arrival = None
+        self._home = None
         record = store.read(membership.RECORD)
         if record is None:
             self._become_pledge()
@@ -70,12 +73,24 @@ class Node:
     def step(self, now):
         """Do everything that is due; the deadline in ms at which to come back, or None for the next frame."""
         self.now = now
+        try:
+            return self._step(now)
+        except MemoryError:
+            # What was being done is lost as a frame may be. Nothing is half claimed: see those who catch it below.
+            self._log("memory", "not enough memory: a step was given up")
+            if self.pledge is not None:
+                self.pledge.out_of_memory(now)
+            return now + _STARVED_MS
+
+    def _step(self, now):
         parts = self.parts
+        if self._home is not None:
+            # There was no memory for it when the way was lost.
+            self._go_home()
         if self._arrival is not None:
             # Here, where the attempt that led to it holds no memory any more.
-            member = self._arrival
+            self._become_member(self._arrival, now)
             self._arrival = None
-            self._become_member(member, now)
         # What is due is done even while the radio has more: whoever floods it must not stop the clocks.
         has_more = parts.link.receive(now)
         role = self.pledge or self.member
@@ -111,9 +126,10 @@ class Node:
         self.pledge = Pledge(parts, self.listener, self._on_candidate, self._on_joined, home)
 
     def _become_member(self, member, now):
-        self.pledge = None
         self.parts.endpoint.reset()
+        # In this order, so that there is always one of the two.
         self.member = Member(self.parts, member, self._on_lost)
+        self.pledge = None
         self.member.start(now)
 
     def _on_candidate(self, candidate):
@@ -131,23 +147,31 @@ class Node:
             begin_window(self.parts.store, self.parts.crypto, member.psk)
         # The one write that makes a pledge a node (docs/decisions/0004); nothing happens before it is on flash.
         self.parts.store.write(membership.RECORD, member.to_record())
-        self._log(
-            "joined",
-            "via=%s short=%s %s"
-            % (
-                member.parent.hex(),
-                "" if member.short_address is None else member.short_address.hex(),
-                "imprinted" if member.imprinted else "by its key",
-            ),
-        )
+        # Before anything else that may fail: the device is a node now.
         self._arrival = member
+        try:
+            self._log(
+                "joined",
+                "via=%s short=%s %s"
+                % (
+                    member.parent.hex(),
+                    "" if member.short_address is None else member.short_address.hex(),
+                    "imprinted" if member.imprinted else "by its key",
+                ),
+            )
+        except MemoryError:
+            pass
 
     def _on_lost(self, now):
         """The way to the root is gone: join the same network again, through whoever is there."""
-        home = self.member.member
+        self._home = self.member.member
         self.member.stop()
+        self._go_home()
+
+    def _go_home(self):
+        self._become_pledge(self._home)
         self.member = None
-        self._become_pledge(home)
+        self._home = None
 
     # Between the layers
 
@@ -175,7 +199,11 @@ class Node:
     # Log
 
     def _log(self, event, text):
-        self._log_line(self.now, event, text)
+        try:
+            self._log_line(self.now, event, text)
+        except MemoryError:
+            # A line of the log is not worth a step.
+            pass
 
     def _trace(self, direction, datagram):
         """One log line for each datagram of a join: direction, bytes by part of the join, name."""
