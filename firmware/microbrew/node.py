@@ -24,6 +24,7 @@ from microbrew.mac.link import Link
 _COAP_PORT = const(5683)
 # How long to leave a device alone that has no memory.
 _STARVED_MS = const(100)
+_STARVED_MAX_MS = const(10000)
 
 
 class Parts:
@@ -64,6 +65,7 @@ class Node:
         self.member = None
         self._arrival = None
         self._home = None
+        self._starved_at = None
         record = store.read(membership.RECORD)
         if record is None:
             self._become_pledge()
@@ -71,13 +73,23 @@ class Node:
             self._become_member(membership.from_record(record), now)
 
     def step(self, now):
-        """Do everything that is due; the deadline in ms at which to come back, or None for the next frame."""
+        """Do everything that is due; the deadline in ms at which to come back, or None for the next frame.
+
+        Raises MemoryError when for ten seconds no step could be done to its end; the device should start anew.
+        """
         self.now = now
         try:
-            return self._step(now)
+            due = self._step(now)
+            self._starved_at = None
+            return due
         except MemoryError:
             # What was being done is lost as a frame may be. Nothing is half claimed: see those who catch it below.
-            self._log("memory", "not enough memory: a step was given up")
+            if self._starved_at is None:
+                self._starved_at = now
+                self._log("memory", "not enough memory: a step was given up")
+            elif now - self._starved_at >= _STARVED_MAX_MS:
+                # The heap is too small, or in pieces: a fresh start from what is stored has all of it.
+                raise
             if self.pledge is not None:
                 self.pledge.out_of_memory(now)
             return now + _STARVED_MS

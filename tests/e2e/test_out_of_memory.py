@@ -54,6 +54,7 @@ def test_a_device_that_runs_out_of_memory_anywhere_joins_in_the_end(part):
         assert counted.calls - at_start > 40
         model.power_cut()
         reasons = set()
+        states = set()
         lost = 0
         for at in range(at_start + part, counted.calls, 4):
             device = world.add_device(acme, neighbours=[world.domain], power=False)
@@ -62,11 +63,18 @@ def test_a_device_that_runs_out_of_memory_anywhere_joins_in_the_end(part):
             await joined(world, device)
             assert starving.failed
             assert membership.RECORD in device.flash.dump()
-            reasons.update(text.partition(":")[0] for _, event, text in device.log if event == "failed")
+            state = ""
+            for _, event, text in device.log:
+                if event == "failed":
+                    reasons.add(text.partition(":")[0])
+                    states.add(state)
+                elif event == "state" and text != "WAIT_RETRY":
+                    state = text
             lost += len(device.times("memory"))
             device.power_cut()
         assert reasons <= {"memory", "unreachable"}
         assert "memory" in reasons
+        assert {"WAIT_MESSAGE_2", "WAIT_VOUCHER", "WAIT_JOIN_RESPONSE"} <= states
         assert lost
 
     simulate(scenario, seed=61)
@@ -91,3 +99,25 @@ def test_a_node_that_runs_out_of_memory_stays_a_node_and_a_proxy():
         assert len(near.times("joined")) == 1
 
     simulate(scenario, seed=62)
+
+
+def test_a_device_that_never_gets_a_step_done_starts_anew():
+    async def scenario(world):
+        device = world.add_device(world.add_manufacturer("acme"), power=False)
+        device.power_on()
+        node = device.node
+
+        def starve(_now):
+            raise MemoryError
+
+        node.parts.link.receive = starve
+        steps = 0
+        with pytest.raises(MemoryError):
+            for now in range(0, 20_000, 100):
+                assert node.step(now) == now + 100
+                steps += 1
+        assert steps == 100
+        assert len([event for _, event, _ in device.log if event == "memory"]) == 1
+        device.power_cut()
+
+    simulate(scenario, seed=63)

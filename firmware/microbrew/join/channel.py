@@ -12,7 +12,6 @@ from microbrew.edhoc import combined, messages
 from microbrew.errors import CoapError, DecodeError, JoinError, OscoreError
 from microbrew.oscore import protect
 
-
 # Made beforehand: there may be no memory for it when it is needed.
 _NO_MEMORY = JoinError("memory", "not enough memory for this step")
 
