@@ -17,6 +17,9 @@ from microbrew.mac.beacon import Listener
 from microbrew.mac.link import Link
 
 _COAP_PORT = const(5683)
+# How long to leave a device alone that has no memory.
+_STARVED_MS = const(100)
+_STARVED_MAX_MS = const(10000)
 
 
 class Parts:
@@ -63,6 +66,8 @@ class Node:
         self.pledge = None
         self.member = None
         self._arrival = None
+        self._home = None
+        self._starved_at = None
         record = store.read(membership.RECORD)
         if record is None:
             self._become_pledge()
@@ -70,14 +75,36 @@ class Node:
             self._become_member(membership.from_record(record), now)
 
     def step(self, now):
-        """Do everything that is due; the deadline in ms at which to come back, or None for the next frame."""
+        """Do everything that is due; the deadline in ms at which to come back, or None for the next frame.
+
+        Raises MemoryError when for ten seconds no step could be done to its end; the device should start anew.
+        """
         self.now = now
+        try:
+            due = self._step(now)
+            self._starved_at = None
+            return due
+        except MemoryError:
+            # What was being done is lost as a frame may be. Nothing is half claimed: see those who catch it below.
+            if self._starved_at is None:
+                self._starved_at = now
+                self._log("memory", "not enough memory: a step was given up")
+            elif now - self._starved_at >= _STARVED_MAX_MS:
+                # The heap is too small, or in pieces: a fresh start from what is stored has all of it.
+                raise
+            if self.pledge is not None:
+                self.pledge.out_of_memory(now)
+            return now + _STARVED_MS
+
+    def _step(self, now):
         parts = self.parts
+        if self._home is not None:
+            # There was no memory for it when the way was lost.
+            self._go_home()
         if self._arrival is not None:
             # Here, where the attempt that led to it holds no memory any more.
-            member = self._arrival
+            self._become_member(self._arrival, now)
             self._arrival = None
-            self._become_member(member, now)
         # What is due is done even while the radio has more: whoever floods it must not stop the clocks.
         has_more = parts.link.receive(now)
         role = self.pledge or self.member
@@ -116,8 +143,9 @@ class Node:
         self.pledge = Pledge(parts, self.listener, self._on_candidate, self._on_joined, home)
 
     def _become_member(self, member, now):
-        self.pledge = None
         self.parts.endpoint.reset()
+        # Of nobody until the member is there; if there is no memory for that, ``_arrival`` is still there to try again.
+        self.pledge = None
         forget_modules(self._loaded)
         from microbrew.join.member import Member
 
@@ -141,23 +169,31 @@ class Node:
             begin_window(self.parts.store, self.parts.crypto, member.psk)
         # The one write that makes a pledge a node (docs/decisions/0004); nothing happens before it is on flash.
         self.parts.store.write(membership.RECORD, member.to_record())
-        self._log(
-            "joined",
-            "via=%s short=%s %s"
-            % (
-                member.parent.hex(),
-                "" if member.short_address is None else member.short_address.hex(),
-                "imprinted" if member.imprinted else "by its key",
-            ),
-        )
+        # Before anything else that may fail: the device is a node now.
         self._arrival = member
+        try:
+            self._log(
+                "joined",
+                "via=%s short=%s %s"
+                % (
+                    member.parent.hex(),
+                    "" if member.short_address is None else member.short_address.hex(),
+                    "imprinted" if member.imprinted else "by its key",
+                ),
+            )
+        except MemoryError:
+            pass
 
     def _on_lost(self, now):
         """The way to the root is gone: join the same network again, through whoever is there."""
-        home = self.member.member
+        self._home = self.member.member
         self.member.stop()
+        self._go_home()
+
+    def _go_home(self):
+        self._become_pledge(self._home)
         self.member = None
-        self._become_pledge(home)
+        self._home = None
 
     # Between the layers
 
@@ -185,7 +221,11 @@ class Node:
     # Log
 
     def _log(self, event, text):
-        self._log_line(self.now, event, text)
+        try:
+            self._log_line(self.now, event, text)
+        except MemoryError:
+            # A line of the log is not worth a step.
+            pass
 
     def _trace(self, direction, datagram):
         """One log line for each datagram of a join: direction, bytes by part of the join, name by its CoAP code."""

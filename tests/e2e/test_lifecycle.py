@@ -213,9 +213,7 @@ def test_denied_device_stays_out_after_a_factory_reset(network):
     refusals = [entry for entry in entries if entry["text"] == "refused: it is denied here: stolen"]
     assert refusals
     assert refusals[0]["detail"]["step"] == "edhoc"
-    shown = json.loads(
-        network.execute("jrc", "show", network.serial("d"), "--config", network.ours.config, "--json")
-    )
+    shown = json.loads(network.execute("jrc", "show", network.serial("d"), "--config", network.ours.config, "--json"))
     assert (shown["state"], shown["denied"], shown["key"]) == ("denied", "stolen", False)
     assert refusals[0] in shown["log"]
     network.kill("d")

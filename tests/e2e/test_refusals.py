@@ -145,9 +145,7 @@ def test_a_registrar_that_swaps_its_key_after_the_handshake_is_refused(monkeypat
     async def scenario(world):
         acme = await network(world)
         other = other_spki()
-        monkeypatch.setattr(
-            *tampered(lambda encoded, _request: resign(world, encoded, pinned_domain_pubk=other))
-        )
+        monkeypatch.setattr(*tampered(lambda encoded, _request: resign(world, encoded, pinned_domain_pubk=other)))
         assert other != spki(world.domain.server.registrar.key.public_key())
         device = world.add_device(acme, neighbours=[world.domain])
         assert (await failed(world, device))[0] == "voucher-pin"

@@ -9,6 +9,8 @@ try:
     import device
 
     device.run()
+except MemoryError as error:
+    print("0 stopped not enough memory: %s" % error)
 except Exception as error:
     # The text only: a traceback says nothing without line numbers.
     print("0 stopped %s: %s" % (type(error).__name__, error))

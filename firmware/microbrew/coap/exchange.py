@@ -154,8 +154,11 @@ class Endpoint:
 
     def cancel(self, peer):
         """Forget all that is open with a peer; no handler is called."""
-        self._exchanges = [item for item in self._exchanges if item.peer != peer]
-        self._pending = [item for item in self._pending if item.peer != peer]
+        # In place: this also ends what has failed for want of memory.
+        for items in (self._exchanges, self._pending):
+            for i in range(len(items) - 1, -1, -1):
+                if items[i].peer == peer:
+                    items.pop(i)
 
     def reset(self):
         """Forget all that is open with everybody; no handler is called."""
@@ -250,7 +253,12 @@ class Endpoint:
         if first is not None:
             timeout = self.parameters.ack_timeout
             # Uniform in [ACK_TIMEOUT, ACK_TIMEOUT * 1.5].
-            first.interval = timeout + ((timeout * int.from_bytes(self.random(2), "big")) >> 17)
+            first.interval = timeout + (timeout >> 1)
+            try:
+                first.interval = timeout + ((timeout * int.from_bytes(self.random(2), "big")) >> 17)
+            except MemoryError:
+                # The longest then: one that is queued must not be left without a deadline.
+                pass
             first.deadline = now + first.interval
             first.state = _WAIT_ACK
             self.send(peer, first.datagram)
@@ -271,14 +279,18 @@ class Endpoint:
         """True if the exchange is over, False if its handler does not believe it."""
         # Removed first: the handler may well send the next request.
         self._exchanges.remove(exchange)
-        if exchange.handler is not None:
-            believed = exchange.handler(event, message, now)
+        believed = True
+        try:
+            if exchange.handler is not None:
+                believed = exchange.handler(event, message, now)
+        finally:
+            # Also when the handler failed for want of memory: others may wait for this one to be over.
             if believed is False and event != TIMEOUT:
                 self._count("not_believed")
                 self._exchanges.append(exchange)
-                return False
-        self._start_next(exchange.peer, now)
-        return True
+            else:
+                self._start_next(exchange.peer, now)
+        return believed is not False or event == TIMEOUT
 
     # Receiving
 

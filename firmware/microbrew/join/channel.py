@@ -11,6 +11,9 @@ from microbrew.coap.exchange import RESPONSE
 from microbrew.edhoc import messages
 from microbrew.errors import CoapError, DecodeError, JoinError, OscoreError
 
+# Made beforehand: there may be no memory for it when it is needed.
+_NO_MEMORY = JoinError("memory", "not enough memory for this step")
+
 
 class Channel:
     """Sends requests over ``endpoint`` to ``peer``; ``context`` is an OSCORE context or None.
@@ -42,12 +45,13 @@ class Channel:
 
     def close(self):
         """Give up what is outstanding and forget the keys."""
-        self._endpoint.cancel(self._peer)
-        self._done = None
-        self._transfer = None
+        # The keys first, whatever else goes wrong.
         if self.context is not None:
             self.context.wipe()
             self.context = None
+        self._done = None
+        self._transfer = None
+        self._endpoint.cancel(self._peer)
 
     def _send(self, now, message_3=b"", echo=None):
         message = self._transfer.next()
@@ -85,6 +89,14 @@ class Channel:
                     self._send(now, b"", echo)
                     return True
             finished = self._transfer.feed(response)
+            if not finished:
+                self._send(now)
+        except MemoryError:
+            # Whoever asked must hear of it, or would wait for ever.
+            if self._done is None:
+                raise
+            self._finish(None, _NO_MEMORY, now)
+            return True
         except OscoreError:
             # A forged answer must not end the exchange: the genuine one may still come.
             return False
@@ -93,8 +105,6 @@ class Channel:
             return True
         if finished:
             self._finish(self._transfer.response, None, now)
-        else:
-            self._send(now)
         return True
 
     def _finish(self, response, failure, now):

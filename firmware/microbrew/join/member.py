@@ -114,10 +114,12 @@ class Member:
             )
         try:
             self._channel.request(discovery.query(discovery.REGISTRAR), now, self._registered)
-        except StoreError as error:
+        except (StoreError, MemoryError) as error:
             self._registered(None, error, now)
 
     def _registered(self, answer, failure, now):
+        # Whatever goes wrong below, memory included.
+        self._register_at = now + _RETRY_MS
         port = None
         if answer is not None and answer.code == numbers.CONTENT:
             try:
@@ -126,11 +128,10 @@ class Member:
                 failure = error
         if port is None:
             self.parts.log("registration", "failed: %s" % (failure or "the JRC did not say where to send"))
-            self._register_at = now + _RETRY_MS
             return
-        self._register_at = now + self.parts.config.registration_ms
         if self._proxy is None:
             self._open_proxy(port, now)
+        self._register_at = now + self.parts.config.registration_ms
 
     def _jrc_address(self):
         address = self.member.jrc_address
@@ -140,7 +141,15 @@ class Member:
 
     def _open_proxy(self, jpy_port, now):
         config = self.parts.config
-        self._proxy = StatelessProxy(self.parts.net, self._jrc_address(), jpy_port, config.join_port, config.proxy_port)
+        try:
+            self._proxy = StatelessProxy(
+                self.parts.net, self._jrc_address(), jpy_port, config.join_port, config.proxy_port
+            )
+        except MemoryError:
+            # The next registration tries again, and needs both ports.
+            self.parts.net.unbind(config.join_port)
+            self.parts.net.unbind(config.proxy_port)
+            raise
         self._proxy.relay.set_join_rate(self.member.join_rate, now)
         self._beacon_at = now
         self._set_state(PROXYING)

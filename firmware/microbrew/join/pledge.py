@@ -138,6 +138,11 @@ class Pledge:
         """Whether the network of a beacon is one that this device may join."""
         return self._home is None or beacon.network_id == self._home
 
+    def out_of_memory(self, now):
+        """Memory ran out somewhere below: end the attempt, if there is one, which gives its memory back."""
+        if self.traffic is not None:
+            self._dispatch(_NO_MEMORY[0], _NO_MEMORY[1], now)
+
     def stop(self):
         """Give up the attempt, if there is one, and forget its secrets; nothing is logged or called."""
         self._abandon()
@@ -171,7 +176,7 @@ class Pledge:
         except StoreError as error:
             follow = FAILED, JoinError("store", str(error))
         except MemoryError:
-            follow = FAILED, JoinError("memory", "not enough memory for this step")
+            follow = _NO_MEMORY
         if follow is not None:
             self._dispatch(follow[0], follow[1], now)
 
@@ -375,17 +380,19 @@ class Pledge:
     def _fail(self, error, now):
         if self._pending_failure is not None:
             error = self._pending_failure
+        candidate = self.candidate
+        # First, so that there is memory for the rest; this is entered again if there is none even so.
+        self._abandon()
+        self.on_candidate(None)
         if error is not None:
             self.reason = error
             self.log("failed", "%s: %s" % (error.reason, error))
-            if self._kept_psk is not None and self._failed_in == WAIT_JOIN_RESPONSE:
+            if self._kept_psk is not None and self._failed_in == WAIT_JOIN_RESPONSE and error.reason != "memory":
                 self._count_key_failure()
             # A registrar that said no would say it again through another proxy.
             local = error.reason in ("unreachable", "proxy")
-            network_id = self.candidate.beacon.network_id
-            self._excluded.append((network_id, self.candidate.proxy if local else None))
-        self._abandon()
-        self.on_candidate(None)
+            if candidate is not None:
+                self._excluded.append((candidate.beacon.network_id, candidate.proxy if local else None))
         if self.listener.best(self._excluded, now) is not None:
             self.state = WAIT_EB
             return SCANNED, None
@@ -434,12 +441,13 @@ class Pledge:
 
     def _abandon(self):
         """End the attempt: nothing outstanding, no secret kept."""
-        self._close_channel()
-        if self._edhoc is not None:
-            self._edhoc.wipe()
-        forget_modules(self._loaded)
+        for state in (self._edhoc, self._context, self._join_context):
+            if state is not None:
+                state.wipe()
         if isinstance(self._psk, bytearray) and self._psk is not self._kept_psk:
             wipe(self._psk)
+        self._close_channel()
+        forget_modules(self._loaded)
         self._reset_attempt()
 
     def _reset_attempt(self):
@@ -486,6 +494,9 @@ TRANSITIONS = {
 }
 
 _FAILURE = (Pledge._fail, WAIT_RETRY)
+
+# Made beforehand: there may be no memory for it when it is needed.
+_NO_MEMORY = (FAILED, JoinError("memory", "not enough memory for this step"))
 
 
 def _expect_changed(response):

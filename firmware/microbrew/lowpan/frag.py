@@ -263,6 +263,20 @@ class Sender:
         self._next(now)
 
     def _next(self, now):
+        before = self._offset
+        tag = self._tag
+        try:
+            if self._put_next(now):
+                return
+        except MemoryError:
+            pass
+        # The link has no room for the frame, or there is no memory to build it: the same one later.
+        self._in_flight = False
+        self._offset = before
+        self._tag = tag
+        self._retry_at = now + _RETRY_MS
+
+    def _put_next(self, now):
         packet, length, dst, secured = self._queue[0]
         room = min(self._room(secured), _FRAME)
         frame = self._frame
@@ -282,7 +296,7 @@ class Sender:
                 reach -= reach % _UNIT
                 if reach < consumed:
                     self._finish(False, now)
-                    return
+                    return True
                 self._tag = (self._tag + 1) & 0xFFFF
                 self._put_header(_FRAG1, length)
             frame[at : at + end] = memoryview(self._head)[:end]
@@ -295,15 +309,9 @@ class Sender:
             frame[4] = offset // _UNIT
         frame[at : at + reach - offset] = memoryview(packet)[offset:reach]
         at += reach - offset
-        before = self._offset
         self._offset = reach
         self._in_flight = True
-        if not self._send(dst, memoryview(frame)[:at], secured, now, self._done):
-            self._in_flight = False
-            self._offset = before
-            if before == 0 and reach < length:
-                self._tag = (self._tag - 1) & 0xFFFF
-            self._retry_at = now + _RETRY_MS
+        return self._send(dst, memoryview(frame)[:at], secured, now, self._done)
 
     def _put_header(self, dispatch, length):
         frame = self._frame
@@ -324,8 +332,10 @@ class Sender:
 
     def _finish(self, ok, now):
         dst = self._queue.pop(0)[2]
-        if self._on_result is not None:
-            self._on_result(dst, ok, now)
-        # on_result may have queued more: it then found the queue empty and started, or not and left it to us.
-        if self._queue and not self._in_flight and self._retry_at is None:
-            self._start(now)
+        try:
+            if self._on_result is not None:
+                self._on_result(dst, ok, now)
+        finally:
+            # on_result may have queued more: it then found the queue empty and started, or not and left it to us.
+            if self._queue and not self._in_flight and self._retry_at is None:
+                self._start(now)

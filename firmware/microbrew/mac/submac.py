@@ -124,7 +124,12 @@ class SubMac:
     def _backoff(self, now, busy):
         self._busy = busy
         exponent = min(_MIN_BE + busy, _MAX_BE)
-        periods = self._random(1)[0] & ((1 << exponent) - 1)
+        periods = (1 << exponent) - 1
+        try:
+            periods &= self._random(1)[0]
+        except MemoryError:
+            # The longest wait then: a frame that is queued must not be left without a deadline.
+            pass
         self._state = _BACKOFF
         self._due = now + periods * _UNIT_BACKOFF_US // 1000
 
