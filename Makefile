@@ -140,6 +140,18 @@ firmware-board: sources toolchain $(MPY_CROSS)
 	@$(BUILD_IMAGE) -C boards/common BOARD=$(BOARD) VARIANT=$(VARIANT) APP=$(APP)
 	@$(PYTHON3) boards/common/sizes.py $(IMAGE)
 
+# Onto a board with a debug probe. PROBE= names one of several (pyocd list), ERASE=1 erases the whole chip first.
+FLASH_TARGET_nrf52840dk := nrf52840
+PYOCD := $(BIN)/pyocd
+
+.PHONY: flash
+flash: $(STAMP) firmware ## write an image to a board: BOARD=nrf52840dk VARIANT=dev|release [APP=bridge] [PROBE=] [ERASE=1]
+	@test -n "$(FLASH_TARGET_$(BOARD))" || { echo "$(BOARD) is not a board that a probe can flash" >&2; exit 1; }
+	@test -x $(PYOCD) || $(BIN)/python -m pip install --quiet --require-hashes \
+		--requirement boards/common/flash-requirements.lock
+	$(if $(ERASE),$(PYOCD) erase --mass --target $(FLASH_TARGET_$(BOARD)) $(if $(PROBE),--uid $(PROBE)))
+	$(PYOCD) flash --erase sector --target $(FLASH_TARGET_$(BOARD)) $(if $(PROBE),--uid $(PROBE)) $(IMAGE)/firmware.hex
+
 # The native crypto module as a .mpy: x64 for the unix port, armv7m (Cortex-M4 and up) for boards with stock MicroPython.
 NATIVE_ARCH ?= x64
 NATIVE := build/native/$(NATIVE_ARCH)

@@ -56,7 +56,7 @@ def test_emulated_nrf52840s_join_and_are_proxies_of_each_other_and_of_a_process(
     for name, via in (("a", "R"), ("b", "a"), ("c", "b")):
         run = network.member(name)
         assert (run.outcome, run.via) == ("joined", network.eui64(via))
-    assert network.runs["a"].logged("boot")[0].startswith("crypto native,")
+    assert network.runs["a"].logged("boot")[0].startswith("crypto hardware,")
     # A restarted board is a node at once, by what is in its flash.
     network.kill("b")
     again = network.start("b")

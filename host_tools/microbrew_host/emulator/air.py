@@ -43,6 +43,9 @@ class Receiver(Protocol):
     def on_air(self, transmission: Transmission, level: float) -> None:
         """A transmission of somebody else begins, ``level`` dBm at this antenna."""
 
+    def cut(self, transmission: Transmission) -> None:
+        """It has ended before its time."""
+
 
 class Air(Protocol):
     """A medium as a radio sees it."""
@@ -55,6 +58,9 @@ class Air(Protocol):
 
     def finished(self, sender: Receiver, transmission: Transmission) -> None:
         """Its last bit has left."""
+
+    def cut(self, sender: Receiver, transmission: Transmission) -> None:
+        """It has stopped before that."""
 
 
 class LocalAir:
@@ -90,3 +96,8 @@ class LocalAir:
 
     def finished(self, sender: Receiver, transmission: Transmission) -> None:
         """Its last bit has left."""
+
+    def cut(self, sender: Receiver, transmission: Transmission) -> None:
+        """It has stopped before that; what it sent until then stays as energy until it would have ended."""
+        for receiver in self._receivers:
+            receiver.cut(transmission)

@@ -78,6 +78,9 @@ class ZepAir:
     def transmit(self, sender: Receiver, transmission: Transmission) -> None:
         """Nothing is sent to the ether before the last bit has left: it knows no beginning of a frame."""
 
+    def cut(self, sender: Receiver, transmission: Transmission) -> None:
+        """Nothing was sent: half a frame is none."""
+
     def finished(self, sender: Receiver, transmission: Transmission) -> None:
         """Send it, and stop time until it has been acknowledged if it wants to be."""
         psdu = transmission.psdu

@@ -1,8 +1,9 @@
 """RADIO in its IEEE 802.15.4 mode: states, ramp-up times, shorts, CCA, energy detection, CRC, EasyDMA.
 
-Times are those of the Product Specification's chapter on RADIO; END_LATENCY_US is how long after the last bit the
-receiver reports it. A frame is received only if the receiver was in RX before its preamble began. What the air brings
-is written to RAM when it has been received so far, so that a program that looks early sees only what there is.
+Times are those of the Product Specification's chapter on RADIO, and for delays that it does not give those that
+others have measured (docs/emulation.md). A frame is received only if the receiver was in RX before its preamble began.
+What the air brings is written to RAM when it has been received so far, so that a program that looks early sees only
+what there is.
 
 Not modelled: the modes of BLE and the proprietary ones, whitening, antenna switching (DFE), drift and offset of clocks.
 """
@@ -20,7 +21,11 @@ RAMP_UP_US = 130.0
 RAMP_UP_FAST_US = 40.0
 TX_DISABLE_US = 21.0
 RX_DISABLE_US = 0.5
-END_LATENCY_US = 23.0
+# From a bit at the antenna to the event that it causes, and from START to the first bit at the antenna.
+RX_CHAIN_US = 22.0
+TX_CHAIN_US = 1.0
+# END of a transmission comes before the last bit has left, PHYEND with it.
+TX_END_AHEAD_US = 17.3
 CCA_US = 128.0
 ED_US = 128.0
 RSSI_US = 0.25
@@ -36,6 +41,7 @@ _IEEE = 15
 _ED_OFFSET_DBM = -92
 _LQI_MAX = 63
 _KEEP_NS = 10_000_000
+_RX_CHAIN_NS = round(RX_CHAIN_US * 1000)
 
 
 class Radio(Block):
@@ -157,7 +163,6 @@ class Radio(Block):
         sending = self.state in (TX_RU, TX_IDLE, TX)
         self._cancel()
         self._lose()
-        self._sending = None
         self.state = TX_DISABLE if sending else RX_DISABLE
 
         def done() -> None:
@@ -175,9 +180,9 @@ class Radio(Block):
             self.state = TX
             gap = (self.registers.get(0x544, 0) & 0x3FF) * 1000
             if gap and self._last_end is not None and self.shorts & 0b1100:
-                self._at_ns(max(self.now_ns, self._last_end + gap), self._send)
+                self._load(max(self.now_ns + round(TX_CHAIN_US * 1000), self._last_end + gap))
             else:
-                self._send()
+                self._load(self.now_ns + round(TX_CHAIN_US * 1000))
 
     def _stop(self) -> None:
         if self.state in (RX, TX):
@@ -187,7 +192,8 @@ class Radio(Block):
 
     # Sending
 
-    def _send(self) -> None:
+    def _load(self, start: int) -> None:
+        # The buffer is read now.
         pointer = self.registers.get(0x504, 0)
         length = self.fetch(pointer, 1)[0]
         with_crc = self.registers.get(0x514, 0) >> 26 & 1
@@ -196,11 +202,15 @@ class Radio(Block):
         data = self.fetch(pointer + 1, max(length - 2, 0) if with_crc else length)
         psdu = data + frame_check(data).to_bytes(2, "little") if self.registers.get(0x534, 0) & 3 == 2 else data
         power = self.registers.get(0x50C, 0) & 0xFF
-        sending = Transmission(self.now_ns, self.channel, psdu, float(power - 256 if power > 127 else power))
+        sending = Transmission(start, self.channel, psdu, float(power - 256 if power > 127 else power))
+        self._at_ns(start, lambda: self._send(sending))
+
+    def _send(self, sending: Transmission) -> None:
         self._sending = sending
         self._at_ns(sending.start + SHR_NS, lambda: self.signal(ADDRESS))
         self._at_ns(sending.start + SHR_NS, lambda: self.signal(FRAMESTART))
         self._at_ns(sending.end - 2 * BYTE_NS, lambda: self.signal(PAYLOAD))
+        self._at_ns(sending.end - round(TX_END_AHEAD_US * 1000), lambda: self.signal(END))
         self._at_ns(sending.end, self._sent)
         self._air.transmit(self, sending)
 
@@ -211,7 +221,6 @@ class Radio(Block):
         self.state = TX_IDLE
         if sending is not None:
             self._air.finished(self, sending)
-        self.signal(END)
         self.signal(PHYEND)
 
     # Receiving
@@ -237,15 +246,23 @@ class Radio(Block):
         self._locked = transmission
         self._stored = 0
         self._counting_from = None
-        start = transmission.start
+        start = transmission.start + _RX_CHAIN_NS
         self._at_ns(start + SHR_NS, lambda: self.signal(ADDRESS))
         self._at_ns(start + HEADER_NS, self._length_received)
         if len(transmission.psdu) >= 4:
             self._at_ns(start + HEADER_NS + 4 * BYTE_NS, self._header_received)
-        self._at_ns(transmission.end + round(END_LATENCY_US * 1000), self._received)
+        self._at_ns(transmission.end + _RX_CHAIN_NS, self._received)
 
     def _lose(self) -> None:
         self._locked = None
+        if self._sending is not None:
+            self._air.cut(self, self._sending)
+            self._sending = None
+
+    def cut(self, transmission: Transmission) -> None:
+        """A transmission of somebody else has ended before its time."""
+        if self._locked is transmission:
+            self._corrupt = True
 
     def _write_until(self, count: int) -> None:
         locked = self._locked
