@@ -62,7 +62,9 @@
 #define MICROPY_MALLOC_USES_ALLOCATED_SIZE  (1)
 #define MICROPY_READER_VFS                  (MICROBREW_CONSOLE)
 // Twice mpremote's window; half of the console's ring (uart.c).
+#ifndef MICROPY_REPL_STDIN_BUFFER_MAX
 #define MICROPY_REPL_STDIN_BUFFER_MAX       (512)
+#endif
 
 // Modules.
 #define MICROPY_PY_SYS_PLATFORM             BOARD_NAME

@@ -1,0 +1,22 @@
+# TI LAUNCHXL-CC26X2R1: CC2652R, a Cortex-M4F at 48 MHz with an RF core.
+BOARD_CPU := -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard
+BOARD_LD := board.ld
+BOARD_C := board.c ccfg.c entropy.c flash.c ieee_radio.c modcc2652_radio.c rf_core.c ti_sdk.c
+
+SRC_QSTR += $(BOARD_DIR)/modcc2652_radio.c
+
+# The directory `source` of a SimpleLink SDK for the CC26x2, or one that holds ti/devices/cc13x2_cc26x2. Its files trim
+# the chip, start the crystal and patch the RF core; they are TI's, and none of them is here.
+ifneq ($(TI_SDK_DIR),)
+TI_DRIVERLIB := $(TI_SDK_DIR)/ti/devices/cc13x2_cc26x2
+ifeq ($(wildcard $(TI_DRIVERLIB)/driverlib/setup.c $(TI_DRIVERLIB)/rf_patches/rf_patch_cpe_multi_protocol.h),)
+$(error TI_SDK_DIR=$(TI_SDK_DIR) has no ti/devices/cc13x2_cc26x2/driverlib: name the directory `source` of the SDK)
+endif
+TI_DRIVERLIB_C := aux_sysif chipinfo cpu ddi osc prcm setup setup_rom sys_ctrl vims aon_rtc
+CFLAGS += -DTI_SDK=1
+OBJ_BOARD := $(addprefix $(BUILD)/ti/, $(addsuffix .o, $(TI_DRIVERLIB_C)))
+# Its headers do not keep to our warnings, and there is no reason why they should.
+$(BUILD)/board/ti_sdk.o $(OBJ_BOARD): CFLAGS += -isystem $(TI_SDK_DIR) -Wno-error -w
+else
+CFLAGS += -DTI_SDK=0
+endif

@@ -1,0 +1,53 @@
+"""The radio of the CC2652's RF core (boards/cc2652/modcc2652_radio.c); microbrew.radio.cc2652 is its one user.
+
+Arguments are positional. OSError("RF core, step N"): N is of ``enum rf_step`` in rf_core.h. OSError(ENODEV): not started.
+Times are us of the radio's clock and wrap at 2**30.
+"""
+
+# Results of transmit().
+SENT: int  # no acknowledgement was asked for
+ACKED: int
+NO_ACK: int
+BUSY: int
+FAILED: int
+# False: built without TI_SDK_DIR. On silicon the radio does not work then.
+TRIMMED: bool
+
+def start(eui64: bytes | bytearray | memoryview, channel: int, /) -> None:
+    """Power up and listen: every frame, none acknowledged, until ``filter``. ``eui64``: 8 bytes, most significant first."""
+
+def stop() -> None:
+    """Power down."""
+
+def tune(channel: int, /) -> None:
+    """Listen on a channel, 11..26. Frames of the old one that nobody has fetched are dropped."""
+
+def filter(pan_id: int, short_address: int, /) -> None:
+    """Receive what is for this PAN and address, and acknowledge it. 0xffff for the PAN: every frame, none acknowledged."""
+
+def transmit(buf: bytes | bytearray | memoryview, length: int, /) -> int:
+    """Send ``buf[:length]``, 1..125 bytes, and its FCS, with CSMA-CA; blocks until the outcome is known, up to 50 ms."""
+
+def receive_into(buf: bytearray | memoryview, /) -> int:
+    """The oldest frame into ``buf``, at least 125 bytes: its length without FCS, or 0 for none."""
+
+def lqi() -> int:
+    """Of the frame received last, 0..252."""
+
+def rssi() -> int:
+    """Of the frame received last, dBm."""
+
+def timestamp() -> int:
+    """Of the frame received last: the end of its start-of-frame delimiter."""
+
+def now() -> int:
+    """The radio's clock."""
+
+def wait(timeout_ms: int, /) -> bool:
+    """Until a frame waits, or the time is over."""
+
+def energy(channel: int, duration_ms: int, /) -> int:
+    """The strongest signal within 1..10000 ms, dBm. Nothing is received meanwhile."""
+
+def counters() -> tuple[int, int, int, int, int, int]:
+    """Frames received, with a bad FCS, filtered, lost to a full ring; acknowledgements sent; restarts of the RF core."""
