@@ -5,6 +5,13 @@ BOARD_C := board.c ccfg.c entropy.c flash.c ieee_radio.c modcc2652_radio.c rf_co
 
 SRC_QSTR += $(BOARD_DIR)/modcc2652_radio.c
 
+# Pages of the store. The compiler and the REPL of a developer's image take the room of two; its frozen code has no
+# line numbers, and no crypto in Python.
+STORE_PAGES := $(if $(filter release,$(VARIANT)),8,6)
+CFLAGS += -DNDEBUG -DBOARD_STORE_PAGES=$(STORE_PAGES)
+LDFLAGS += -Wl,--defsym=_store_pages=$(STORE_PAGES)
+FROZEN_MANIFEST := $(BOARD_DIR)/manifest_$(VARIANT).py
+
 # The directory `source` of a SimpleLink SDK for the CC26x2, or one that holds ti/devices/cc13x2_cc26x2. Its files trim
 # the chip, start the crystal and patch the RF core; they are TI's, and none of them is here.
 ifneq ($(TI_SDK_DIR),)
@@ -16,7 +23,17 @@ TI_DRIVERLIB_C := aux_sysif chipinfo cpu ddi osc prcm setup setup_rom sys_ctrl v
 CFLAGS += -DTI_SDK=1
 OBJ_BOARD := $(addprefix $(BUILD)/ti/, $(addsuffix .o, $(TI_DRIVERLIB_C)))
 # Its headers do not keep to our warnings, and there is no reason why they should.
-$(BUILD)/board/ti_sdk.o $(OBJ_BOARD): CFLAGS += -isystem $(TI_SDK_DIR) -Wno-error -w
+$(BUILD)/board/ti_sdk.o $(OBJ_BOARD): CFLAGS += -isystem $(TI_SDK_DIR) -w
+.DEFAULT_GOAL := all
+$(BUILD)/ti/%.o: $(TI_DRIVERLIB)/driverlib/%.c
+	$(call compile_c)
 else
 CFLAGS += -DTI_SDK=0
+.DEFAULT_GOAL := all
+all: without-ti-sdk
+.PHONY: without-ti-sdk
+without-ti-sdk: $(BUILD)/firmware.elf
+	@echo "*** THIS IMAGE IS FOR EMULATION. ITS RADIO DOES NOT WORK ON SILICON." >&2
+	@echo "*** Built without TI_SDK_DIR=, it lacks: the chip's trim (SetupTrimDevice), the switch to the 48 MHz" >&2
+	@echo "*** crystal (OSC/DDI), and the RF core's patch (rf_patch_cpe_multi_protocol). See docs/cc2652.md." >&2
 endif

@@ -5,9 +5,9 @@
 #define BOARD_CLOCK_HZ 48000000u
 #define BOARD_UARTS 2
 
-// A page of the flash is the least that can be erased. How many there are for the store: board.ld.
+// A page of the flash is the least that can be erased. How many there are for the store: board.mk.
 #define BOARD_FLASH_BLOCK 8192
-#define BOARD_FLASH_SIZE (8 * BOARD_FLASH_BLOCK)
+#define BOARD_FLASH_SIZE (BOARD_STORE_PAGES * BOARD_FLASH_BLOCK)
 
 // With 80 KiB of RAM every buffer counts.
 #define BOARD_UART_RING 512
@@ -17,3 +17,6 @@
 #ifndef BOARD_HEAP
 #define BOARD_HEAP SIZE_MAX
 #endif
+
+// 352 KiB of flash: no floating point, which the firmware does not use, and less to play with at the REPL.
+#define BOARD_SMALL_FLASH 1

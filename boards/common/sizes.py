@@ -10,6 +10,8 @@ from pathlib import Path
 
 SHOWN = {
     ".text": "code and constants",
+    ".tail": "code and constants in the flash's last page",
+    ".ccfg": "the chip's start-up configuration",
     ".data": "initialised data, in flash and RAM",
     ".bss": "zeroed data",
     ".stack": "stack",
@@ -30,13 +32,22 @@ def frozen_bytes(build: Path) -> int:
     return sum(size for name, size in found.items() if name.startswith((".text", ".rodata", ".data")))
 
 
+def heap_bytes(build: Path) -> int:
+    """Bytes of RAM that the linker left for the heap of Python."""
+    out = subprocess.run(["arm-none-eabi-nm", build / "firmware.elf"], capture_output=True, text=True, check=True).stdout
+    symbols = {row[2]: int(row[0], 16) for row in map(str.split, out.splitlines()) if len(row) == 3}
+    return symbols["_heap_end"] - symbols["_heap_start"]
+
+
 def main(build: Path) -> None:
     found = sections(build / "firmware.elf")
     print(build.relative_to(Path.cwd()) / "firmware.elf" if build.is_relative_to(Path.cwd()) else build)
     for name, text in SHOWN.items():
         if found.get(name):
             print(f"  {name:16}{found[name]:8}  {text}")
-    print(f"  {'image':16}{found['.text'] + found['.data']:8}  in flash, of it")
+    print(f"  {'heap':16}{heap_bytes(build):8}  RAM that is left")
+    image = sum(found.get(name, 0) for name in (".text", ".tail", ".ccfg", ".data"))
+    print(f"  {'image':16}{image:8}  in flash, of it")
     print(f"  {'frozen':16}{frozen_bytes(build):8}  frozen Python")
 
 
