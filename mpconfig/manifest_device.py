@@ -8,18 +8,20 @@ HOST_ONLY = (
     "microbrew/edhoc/responder.py",  # the registrar's side
 )
 SOCKETS = ("microbrew/radio/zep.py",)  # needs an operating system
-BOARD_RADIOS = ("microbrew/radio/cc2652.py",)  # over a module in C of one board, which freezes it itself
-SERIAL = "microbrew/radio/serial"  # for boards without a radio, and with one that serves a host
 PURE = "microbrew/crypto/pure/"  # not constant time: a release refuses it, but for decompressing points
 
-options.defaults(sockets=False, serial=True, pure=True, opt=0)
+# Only where the board's board.mk asks for them: they need modules in C that others do not have.
+CHIP = ("microbrew/crypto/hardware.py", "microbrew/radio/cc2652.py", "microbrew/radio/nrf52840.py")
+WANTED = os.environ.get("BOARD_FREEZES", "").split()
+
+options.defaults(sockets=False, pure=True, opt=0)
 
 for folder, _, files in sorted(os.walk("../firmware/microbrew")):
     for file in sorted(files):
         name = os.path.relpath(os.path.join(folder, file), "../firmware")
         if not name.endswith(".py") or name in HOST_ONLY or (name in SOCKETS and not options.sockets):
             continue
-        if name in BOARD_RADIOS or (name.startswith(SERIAL) and not options.serial):
+        if name in CHIP and name not in WANTED:
             continue
         if name.startswith(PURE) and not options.pure and not name.endswith(("/p256.py", "/__init__.py")):
             continue

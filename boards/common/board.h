@@ -1,7 +1,8 @@
 // What a board supplies to the port, and all it supplies. One folder per board implements it (boards/README.md).
 //
 // Sizes come from board_config.h of the same folder: BOARD_NAME, BOARD_MCU, BOARD_CLOCK_HZ, BOARD_UARTS,
-// BOARD_FLASH_SIZE, BOARD_FLASH_BLOCK.
+// BOARD_FLASH_SIZE, BOARD_FLASH_BLOCK. Optional there: BOARD_HAS_RESET_CAUSE, BOARD_WATCHDOG_EXCEPTION (the exception
+// number of its warning, if not the NMI).
 
 #ifndef MICROBREW_BOARD_H
 #define MICROBREW_BOARD_H
@@ -37,6 +38,12 @@ bool board_entropy(void *buf, size_t length);
 
 // 8 bytes that tell this chip from others of its kind.
 void board_unique_id(uint8_t id[8]);
+
+#if BOARD_HAS_RESET_CAUSE
+#include "fault.h"
+// Why the chip was reset if its hardware tells, else 0. Asked once.
+enum reset_cause board_reset_cause(void);
+#endif
 
 // Start the watchdog, for good; it resets the chip unless fed each `timeout_ms`. False: it cannot be that long.
 bool board_watchdog_start(uint32_t timeout_ms);

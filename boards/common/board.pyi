@@ -3,6 +3,9 @@
 CONSOLE: bool  # somebody may type: the image has a compiler, ctrl-C interrupts
 RELEASE: bool
 
+def fault() -> tuple[int, int, int, int, int, int] | None:
+    """Of the fault that ended the last run: exception number, pc, lr, CFSR, HFSR, BFAR; None if it ended otherwise."""
+
 class Flash:
     """The store's flash, a block device as ``vfs`` wants it; every ``Flash()`` is the same object.
 

@@ -1,11 +1,12 @@
 // The module `board`: what Python cannot reach otherwise. `Flash()` is the store's flash as a block device with the
-// extended interface, which littlefs uses. See board.pyi.
+// extended interface, which littlefs uses; `fault()` is what fault.c kept. See board.pyi.
 
 #include "py/mperrno.h"
 #include "py/runtime.h"
 #include "extmod/vfs.h"
 
 #include "board.h"
+#include "fault.h"
 
 typedef struct {
     mp_obj_base_t base;
@@ -86,9 +87,25 @@ static MP_DEFINE_CONST_OBJ_TYPE(
     locals_dict, &flash_locals
     );
 
+// fault(): (exception, pc, lr, cfsr, hfsr, address) of the fault that ended the last run, or None
+static mp_obj_t board_fault(void) {
+    const struct fault_record *record = fault_kept();
+    if (!record) {
+        return mp_const_none;
+    }
+    const uint32_t words[] = {record->exception, record->pc, record->lr, record->cfsr, record->hfsr, record->address};
+    mp_obj_t items[MP_ARRAY_SIZE(words)];
+    for (size_t i = 0; i < MP_ARRAY_SIZE(words); i++) {
+        items[i] = mp_obj_new_int_from_uint(words[i]);
+    }
+    return mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(board_fault_obj, board_fault);
+
 static const mp_rom_map_elem_t board_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_board) },
     { MP_ROM_QSTR(MP_QSTR_Flash), MP_ROM_PTR(&flash_type) },
+    { MP_ROM_QSTR(MP_QSTR_fault), MP_ROM_PTR(&board_fault_obj) },
     { MP_ROM_QSTR(MP_QSTR_CONSOLE), MICROBREW_CONSOLE ? MP_ROM_TRUE : MP_ROM_FALSE },
     { MP_ROM_QSTR(MP_QSTR_RELEASE), MICROBREW_RELEASE ? MP_ROM_TRUE : MP_ROM_FALSE },
 };

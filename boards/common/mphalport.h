@@ -10,7 +10,6 @@
 #define mp_hal_ticks_us ticks_us
 #define mp_hal_ticks_cpu ticks_cpu
 
-// SysTick ends each wait within a millisecond, so no timeout has to be set.
-#define MICROPY_INTERNAL_WFE(timeout_ms) wait_for_interrupt()
+#define MICROPY_INTERNAL_WFE(timeout_ms) ticks_wait(timeout_ms)
 
 void mp_hal_set_interrupt_char(int c);

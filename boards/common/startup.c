@@ -38,6 +38,9 @@ __attribute__((naked, noreturn)) static void reset_handler(void) {
         :: "i" (start));
 }
 
+__attribute__((weak)) void systick_handler(void) {
+}
+
 __attribute__((section(".vectors"), used)) const void *const vectors[16] = {
     &_stack_top,
     reset_handler,
@@ -51,5 +54,5 @@ __attribute__((section(".vectors"), used)) const void *const vectors[16] = {
     fault_handler, // DebugMonitor
     0,
     fault_handler, // PendSV
-    systick_handler,
+    systick_handler, // an empty one of startup.c's where nothing uses SysTick
 };

@@ -35,6 +35,11 @@ static uint32_t now(uint32_t *clocks) {
     return ms;
 }
 
+void ticks_wait(uint32_t timeout_ms) {
+    // SysTick ends each wait within a millisecond, so no timeout has to be set.
+    wait_for_interrupt();
+}
+
 uint32_t ticks_us(void) {
     uint32_t clocks;
     uint32_t ms = now(&clocks);

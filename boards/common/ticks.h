@@ -1,4 +1,5 @@
-// Time since the start, from SysTick: one interrupt each millisecond.
+// Time since the start. ticks.c takes it from SysTick, one interrupt each millisecond; a board whose SysTick stops
+// when the processor sleeps has its own (BOARD_TICKS := board in its board.mk).
 
 #ifndef MICROBREW_TICKS_H
 #define MICROBREW_TICKS_H
@@ -7,6 +8,9 @@
 
 void ticks_init(void);
 void systick_handler(void);
+
+// Sleep until an interrupt brings something, at most that long; it may end early.
+void ticks_wait(uint32_t timeout_ms);
 
 // Wrap at 32 bits.
 uint32_t ticks_ms(void);

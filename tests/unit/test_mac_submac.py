@@ -244,5 +244,83 @@ class Receive(Case):
         self.assertEqual(self.radio.sent, [])
 
 
+class CapableRadio:
+    """Does CSMA-CA and retries by itself; a test says how each frame went."""
+
+    eui64 = OWN
+    ack_wait_ms = 2
+    hardware_ack = True
+    hardware_csma = True
+
+    def __init__(self):
+        self.frames = []
+        self.outcome = None
+        self.taken = True
+
+    def transmit(self, buf, length):
+        if not self.taken:
+            return False
+        self.outcome = None
+        self.frames.append(bytes(buf[:length]))
+        return True
+
+    def sent(self):
+        return self.outcome
+
+
+class Delegated(Case):
+    """What the sub-MAC leaves to a radio with ``hardware_csma``."""
+
+    def setUp(self):
+        super().setUp()
+        self.radio = CapableRadio()
+        self.mac = SubMac(self.radio, self.random, self.count)
+        self.mac.pan_id = PAN
+        # A backoff of our own would show.
+        self.dice = 255
+
+    def test_a_frame_is_handed_over_at_once_and_only_once(self):
+        self.send()
+        self.mac.poll(0)
+        self.run_until(900)
+        self.assertEqual(len(self.radio.frames), 1)
+        self.assertEqual(self.results, [])
+
+    def test_the_radio_tells_how_it_went(self):
+        for outcome, ok in (("sent", True), ("no_ack", False), ("channel_busy", False)):
+            self.send()
+            self.mac.poll(self.now)
+            self.radio.outcome = outcome
+            self.assertIsNone(self.mac.poll(self.now + 7))
+            self.assertEqual(self.results.pop(), (ok, self.now + 7))
+        self.assertEqual(self.counters, {"tx": 3, "no_ack": 1, "channel_busy": 1})
+
+    def test_the_next_frame_follows_when_the_first_is_through(self):
+        self.send(payload=b"1")
+        self.send(payload=b"2")
+        self.mac.poll(0)
+        self.assertEqual([data[-1:] for data in self.radio.frames], [b"1"])
+        self.radio.outcome = "no_ack"
+        self.mac.poll(1)
+        self.assertEqual([data[-1:] for data in self.radio.frames], [b"1", b"2"])
+
+    def test_a_radio_that_never_tells_does_not_hold_up_the_queue(self):
+        self.send()
+        self.run_until(2000)
+        self.assertEqual(self.results, [(False, 1000)])
+        self.assertEqual(self.counters["stuck"], 1)
+
+    def test_a_radio_that_does_not_take_a_frame_is_asked_again_a_few_times(self):
+        self.radio.taken = False
+        self.send()
+        self.run_until(500)
+        self.assertEqual(self.counters, {"channel_busy": 1})
+        self.assertEqual(self.results[0][0], False)
+
+    def test_acknowledgements_are_the_radios(self):
+        self.assertIsNotNone(self.take(self.incoming()))
+        self.assertEqual(self.radio.frames, [])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -13,6 +13,9 @@ the radio that it is given: time and randomness come from the caller. Security i
     ack, our seq     counted         counted                          done(True), next
     other frame      filter, acknowledge if asked, hand up (in every state)
 
+With a radio that does all of this by itself (``hardware_csma``) BACKOFF is over at once, and then comes SENDING, in
+which the radio is asked how it went: done(True) or done(False), next.
+
 "next" is BACKOFF for the following frame of the queue, or IDLE. An acknowledgement is sent at once, before
 any security processing, as a hardware would. Immediate acknowledgements name no address: a stray one with our
 sequence number ends the wait, so delivery that matters is confirmed end to end.
@@ -27,6 +30,10 @@ QUEUE_LEN = const(8)
 _IDLE = const(0)
 _BACKOFF = const(1)
 _WAIT_ACK = const(2)
+_SENDING = const(3)
+
+# Eight tries of a frame, each with all its backoffs, are over in a third of it; a radio that needs longer is stuck.
+_SENDING_MS = const(1000)
 
 # macMaxFrameRetries: the most that IEEE 802.15.4 allows, not its default of 3. A lost fragment costs its whole
 # datagram, on each of many hops: with a fifth of all frames lost a mesh of 100 joins in a quarter of the time.
@@ -60,6 +67,8 @@ class SubMac:
 
     def __init__(self, radio, random, count):
         self._radio = radio
+        # Asked for, because a driver need not derive from Radio.
+        self._delegates = getattr(radio, "hardware_csma", False)
         self._random = random
         self._count = count
         self.pan_id = None
@@ -104,7 +113,12 @@ class SubMac:
 
     def _start(self, now):
         self._tries = 0
-        self._backoff(now, 0)
+        if self._delegates:
+            self._busy = 0
+            self._state = _BACKOFF
+            self._due = now
+        else:
+            self._backoff(now, 0)
 
     def _backoff(self, now, busy):
         self._busy = busy
@@ -119,6 +133,8 @@ class SubMac:
         for _ in range(2 * QUEUE_LEN):
             if self._state == _IDLE:
                 return None
+            if self._state == _SENDING and self._outcome(now):
+                continue
             if now < self._due:
                 return self._due
             if self._state == _BACKOFF:
@@ -139,6 +155,11 @@ class SubMac:
             else:
                 self._backoff(now, self._busy + 1)
             return
+        if self._delegates:
+            self._count("tx")
+            self._state = _SENDING
+            self._due = now + _SENDING_MS
+            return
         self._tries += 1
         self._count("tx" if self._tries == 1 else "tx_retry")
         if slot.ack:
@@ -146,6 +167,16 @@ class SubMac:
             self._due = now + self._radio.ack_wait_ms
         else:
             self._finish(True, now)
+
+    def _outcome(self, now):
+        """Ask the radio how it went. True: it is over."""
+        outcome = self._radio.sent()
+        if outcome is None and now < self._due:
+            return False
+        if outcome != "sent":
+            self._count(outcome or "stuck")
+        self._finish(outcome == "sent", now)
+        return True
 
     def _finish(self, ok, now):
         slot = self._slots[self._head]

@@ -2,8 +2,9 @@
 
 A driver derives from ``Radio`` or merely offers the same names. Frames are PSDUs without their FCS: the
 driver adds it to what it sends, checks it on what it receives and passes on only frames whose FCS holds.
-Timing (backoff, acknowledgement wait, retries) belongs to mac/submac.py; a driver holds no timers of the MAC.
-Left out: energy detection, several channels at once, TSCH slots.
+Timing (backoff, acknowledgement wait, retries) belongs to mac/submac.py, unless the radio does all of it by itself
+(``hardware_csma``); a driver holds no timers of the MAC. Left out: energy detection, several channels at once, TSCH
+slots.
 """
 
 from microbrew.compat import const
@@ -22,6 +23,9 @@ class Radio:
     ack_wait_ms = 2
     # True: the radio acknowledges frames that pass its filter by itself.
     hardware_ack = False
+    # True: ``transmit`` only begins. The radio does CSMA-CA by itself, waits for the acknowledgement that a frame asks
+    # for, and sends it again; ``sent`` tells the end of it.
+    hardware_csma = False
     # Link quality of the frame that ``receive_into`` returned last, 0..255.
     lqi = 0
 
@@ -37,6 +41,10 @@ class Radio:
 
         A medium without carrier sensing always returns True.
         """
+        raise NotImplementedError
+
+    def sent(self):
+        """With ``hardware_csma``: None while the frame is under way, then "sent", "no_ack" or "channel_busy"."""
         raise NotImplementedError
 
     def receive_into(self, buf):

@@ -1,0 +1,89 @@
+// Registers of the nRF52840's RADIO, TIMER3 and PPI as the radio core uses them (nRF52840 Product Specification;
+// offsets from Nordic's SVD). Our own few lines, so that the core builds into any port.
+
+#ifndef MB_NRF52840_REGISTERS_H
+#define MB_NRF52840_REGISTERS_H
+
+#include <stdint.h>
+
+#define MB_REG(address) (*(volatile uint32_t *)(address))
+
+#define HFCLK_START MB_REG(0x40000000)
+#define HFCLK_STARTED MB_REG(0x40000100)
+#define HFCLK_STAT MB_REG(0x4000040C)
+#define HFCLK_STAT_XTAL_RUNNING 0x00010001u
+
+#define RADIO_AT(offset) MB_REG(0x40001000u + (offset))
+#define RADIO_IRQ 1u
+#define RADIO_TXEN RADIO_AT(0x000)
+#define RADIO_RXEN RADIO_AT(0x004)
+#define RADIO_DISABLE RADIO_AT(0x010)
+#define RADIO_EDSTOP RADIO_AT(0x028)
+#define RADIO_EVENT_END RADIO_AT(0x10C)
+#define RADIO_EVENT_DISABLED RADIO_AT(0x110)
+#define RADIO_EVENT_CRCOK RADIO_AT(0x130)
+#define RADIO_EVENT_FRAMESTART RADIO_AT(0x138)
+#define RADIO_EVENT_EDEND RADIO_AT(0x13C)
+#define RADIO_EVENT_CCABUSY RADIO_AT(0x148)
+#define RADIO_EVENT_PHYEND RADIO_AT(0x16C)
+#define RADIO_SHORTS RADIO_AT(0x200)
+#define SHORT_END_DISABLE (1u << 1)
+#define SHORT_ADDRESS_RSSISTART (1u << 4)
+#define SHORT_DISABLED_RSSISTOP (1u << 8)
+#define SHORT_RXREADY_CCASTART (1u << 11)
+#define SHORT_CCAIDLE_TXEN (1u << 12)
+#define SHORT_CCABUSY_DISABLE (1u << 13)
+#define SHORT_READY_EDSTART (1u << 15)
+#define SHORT_EDEND_DISABLE (1u << 16)
+#define SHORT_TXREADY_START (1u << 18)
+#define SHORT_RXREADY_START (1u << 19)
+#define SHORT_PHYEND_DISABLE (1u << 20)
+#define RADIO_INTENSET RADIO_AT(0x304)
+#define RADIO_INTENCLR RADIO_AT(0x308)
+#define RADIO_INT_DISABLED (1u << 4)
+#define RADIO_PACKETPTR RADIO_AT(0x504)
+#define RADIO_FREQUENCY RADIO_AT(0x508)
+#define RADIO_TXPOWER RADIO_AT(0x50C)
+#define RADIO_MODE RADIO_AT(0x510)
+#define RADIO_MODE_IEEE802154 15u
+#define RADIO_PCNF0 RADIO_AT(0x514)
+#define RADIO_PCNF1 RADIO_AT(0x518)
+#define RADIO_CRCCNF RADIO_AT(0x534)
+#define RADIO_CRCPOLY RADIO_AT(0x538)
+#define RADIO_CRCINIT RADIO_AT(0x53C)
+#define RADIO_RSSISAMPLE RADIO_AT(0x548)
+#define RADIO_STATE RADIO_AT(0x550)
+#define RADIO_MODECNF0 RADIO_AT(0x650)
+#define RADIO_EDCNT RADIO_AT(0x664)
+#define RADIO_EDSAMPLE RADIO_AT(0x668)
+#define RADIO_CCACTRL RADIO_AT(0x66C)
+#define RADIO_POWER RADIO_AT(0xFFC)
+#define RADIO_EVENT_ADDRESS_OF(offset) (0x40001000u + (offset))
+
+#define TIMER3_AT(offset) MB_REG(0x4001A000u + (offset))
+#define TIMER3_IRQ 26u
+#define TIMER3_START TIMER3_AT(0x000)
+#define TIMER3_STOP TIMER3_AT(0x004)
+#define TIMER3_CLEAR TIMER3_AT(0x00C)
+#define TIMER3_CAPTURE(n) TIMER3_AT(0x040 + 4 * (n))
+#define TIMER3_CAPTURE_ADDRESS(n) (0x4001A040u + 4 * (n))
+#define TIMER3_COMPARE(n) TIMER3_AT(0x140 + 4 * (n))
+#define TIMER3_COMPARE_ADDRESS(n) (0x4001A140u + 4 * (n))
+#define TIMER3_INTENSET TIMER3_AT(0x304)
+#define TIMER3_INTENCLR TIMER3_AT(0x308)
+#define TIMER3_INT_COMPARE(n) (1u << (16 + (n)))
+#define TIMER3_MODE TIMER3_AT(0x504)
+#define TIMER3_BITMODE TIMER3_AT(0x508)
+#define TIMER3_PRESCALER TIMER3_AT(0x510)
+#define TIMER3_CC(n) TIMER3_AT(0x540 + 4 * (n))
+
+#define PPI_CHENSET MB_REG(0x4001F504)
+#define PPI_CHENCLR MB_REG(0x4001F508)
+#define PPI_EVENT(channel) MB_REG(0x4001F510 + 8 * (channel))
+#define PPI_TASK(channel) MB_REG(0x4001F514 + 8 * (channel))
+
+#define NVIC_SET(irq) (MB_REG(0xE000E100 + 4 * ((irq) >> 5)) = 1u << ((irq) & 31))
+#define NVIC_CLEAR(irq) (MB_REG(0xE000E180 + 4 * ((irq) >> 5)) = 1u << ((irq) & 31))
+#define NVIC_PRIORITY(irq) (*(volatile uint8_t *)(0xE000E400 + (irq)))
+
+#endif

@@ -1,0 +1,134 @@
+"""Counts cycles block by block and ends a run in time: in C, compiled at first use, or in Python where there is no gcc.
+
+A block (of Unicorn: code without a jump into or out of it, up to some hundred instructions) is counted when it
+starts, so that the time which a peripheral sees may be ahead by the rest of the block. What a block costs is computed
+once; code in RAM that is replaced by other code of the same address and length keeps its cost.
+"""
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from unicorn import UC_HOOK_BLOCK, Uc, UcError
+from unicorn.arm_const import UC_ARM_REG_BASEPRI, UC_ARM_REG_FAULTMASK, UC_ARM_REG_PRIMASK
+from unicorn.unicorn_py3.unicorn import uclib
+
+from microbrew_host.emulator.instruction_cost import block_cost
+from microbrew_host.emulator.schedule import NEVER
+
+NOTHING_PENDS = 256
+_SOURCE = Path(__file__).with_name("block_clock.c")
+_READ = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint32)
+
+
+class State(ctypes.Structure):
+    """What both versions count in. ``pending`` and ``running`` are priorities, the lower the more urgent."""
+
+    _fields_ = [
+        ("cycles", ctypes.c_uint64),
+        ("instructions", ctypes.c_uint64),
+        ("limit", ctypes.c_uint64),
+        ("pending", ctypes.c_int32),
+        ("running", ctypes.c_int32),
+        ("event", ctypes.c_uint32),
+        ("stopped", ctypes.c_uint32),
+        ("read", ctypes.c_void_p),
+        ("stop", ctypes.c_void_p),
+        ("cost", ctypes.c_void_p),
+        ("primask", ctypes.c_int32),
+        ("basepri", ctypes.c_int32),
+        ("faultmask", ctypes.c_int32),
+    ]
+
+
+def _compiled() -> ctypes.CDLL | None:
+    """The C version; None without a compiler."""
+    if os.environ.get("MICROBREW_EMULATOR_PYTHON"):
+        return None
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        return None
+    source = _SOURCE.read_bytes()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "microbrew"
+    library = cache / f"block-clock-{hashlib.sha256(source).hexdigest()[:16]}.so"
+    try:
+        if not library.exists():
+            cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=cache) as directory:
+                made = Path(directory) / "made.so"
+                command = [compiler, "-O2", "-shared", "-fPIC", "-o", str(made), str(_SOURCE)]
+                subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own words, no shell
+                made.replace(library)
+        return ctypes.CDLL(str(library))
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+class BlockClock:
+    """The hook of one processor. ``state`` is read and written by it and by the hook."""
+
+    state: State
+
+    def __init__(self, uc: Uc) -> None:
+        self._uc = uc
+        library = _compiled()
+        self.native = library is not None
+        if library is not None:
+            self._start_native(library)
+        else:
+            self.state = State()
+            self._cache: dict[tuple[int, int], tuple[int, int, bool]] = {}
+            uc.hook_add(UC_HOOK_BLOCK, self._block)
+        self.state.limit = NEVER
+        self.state.pending = NOTHING_PENDS
+        self.state.running = NOTHING_PENDS
+
+    def _start_native(self, library: ctypes.CDLL) -> None:
+        library.clock_size.restype = ctypes.c_size_t
+        self._memory = ctypes.create_string_buffer(library.clock_size())
+        state = State.from_buffer(self._memory)
+        self._cost = _READ(self._native_cost)
+        state.read = ctypes.cast(uclib.uc_reg_read, ctypes.c_void_p).value
+        state.stop = ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value
+        state.cost = ctypes.cast(self._cost, ctypes.c_void_p).value
+        state.primask, state.basepri, state.faultmask = UC_ARM_REG_PRIMASK, UC_ARM_REG_BASEPRI, UC_ARM_REG_FAULTMASK
+        self.state = state
+        handle = ctypes.c_size_t()
+        hook = ctypes.cast(library.clock_block, ctypes.c_void_p)
+        status = uclib.uc_hook_add(
+            self._uc._uch, ctypes.byref(handle), UC_HOOK_BLOCK, hook, ctypes.byref(self._memory), 1, 0
+        )
+        if status:
+            raise UcError(status)
+
+    def _native_cost(self, address: int, size: int) -> int:
+        cycles, count, sev = block_cost(bytes(self._uc.mem_read(address, size)))
+        return cycles | count << 32 | sev << 63
+
+    def _block(self, uc: Uc, address: int, size: int, _: Any) -> None:
+        state = self.state
+        if state.cycles >= state.limit or (state.pending < state.running and self._unmasked()):
+            state.stopped = 1
+            uc.emu_stop()
+            return
+        cost = self._cache.get((address, size))
+        if cost is None:
+            cost = self._cache[address, size] = block_cost(bytes(uc.mem_read(address, size)))
+        state.cycles += cost[0]
+        state.instructions += cost[1]
+        if cost[2]:
+            state.event = 1
+
+    def _unmasked(self) -> bool:
+        pending = self.state.pending
+        if self._uc.reg_read(UC_ARM_REG_FAULTMASK) & 1:
+            return pending < -1
+        if self._uc.reg_read(UC_ARM_REG_PRIMASK) & 1:
+            return pending < 0
+        basepri = self._uc.reg_read(UC_ARM_REG_BASEPRI) & 0xFF
+        return not basepri or pending < basepri
