@@ -52,8 +52,14 @@ apt-%:
 		echo "$* is missing: install it, on Debian by 'apt-get install $*'." >&2; exit 1; \
 	fi
 
-demo: $(STAMP) ## run a whole zero-touch join: MASA, JRC, border router, proxy, pledges
-	$(BIN)/microbrew demo
+# What devices run on: unix, or a board. Here unix or qemu_an386.
+TARGET ?= unix
+
+demo: $(STAMP) ## run a whole zero-touch join: MASA, JRC, border router, proxy, pledges; TARGET=qemu_an386: two on boards
+ifneq ($(TARGET),unix)
+	@for variant in dev release; do $(MAKE) --no-print-directory firmware BOARD=$(TARGET) VARIANT=$$variant || exit 1; done
+endif
+	$(BIN)/microbrew demo --target $(TARGET)
 
 test: lint type tools ## everything: lint, types, unit tests on both interpreters, host, interop, end to end
 	$(PYTEST)
@@ -90,8 +96,10 @@ toolchain:
 		$(MAKE) --no-print-directory apt-libnewlib-arm-none-eabi
 	@command -v qemu-system-arm >/dev/null || $(MAKE) --no-print-directory apt-qemu-system-arm
 
-$(MPY_CROSS): | sources
-	@$(MAKE) --no-print-directory -j$(JOBS) -C $(MPY_DIR)/mpy-cross BUILD=$(@D) >/dev/null
+include mpconfig/mpy_cross.mk
+$(MPY_CROSS): mpconfig/mpy_cross.mk | sources
+	@rm -rf $(@D)
+	@$(MAKE) --no-print-directory -j$(JOBS) -C $(MPY_DIR)/mpy-cross BUILD=$(@D) CFLAGS_EXTRA=$(MPY_CROSS_CFLAGS) >/dev/null
 
 # What every image is built with. MicroPython would otherwise call itself by this tree's git commit.
 BUILD_IMAGE = MICROPY_GIT_TAG="v$$(sed -n 's/.define MICROPY_VERSION_M[A-Z]* \([0-9]*\)$$/\1/p' \

@@ -9,7 +9,12 @@ import gc
 import sys
 import time
 
-from microbrew.errors import MicrobrewError
+# Where our package is frozen into the interpreter (boards/unix) its code is not on the heap: that one goes before.
+if ".frozen" in sys.path:
+    sys.path.remove(".frozen")
+    sys.path.insert(0, ".frozen")
+
+from microbrew.errors import MicrobrewError  # noqa: E402
 
 # Bytes between collections while source is compiled, which takes many times the heap of the code that comes out. With
 # the default, collecting only when nothing is left, code ends up all over the heap with holes that nothing fits in.

@@ -1,4 +1,4 @@
-# Frozen into every image: our package, without what only hosts and tests use.
+# Our package, without what only hosts and tests use. A release has less of it (release.py).
 # ruff: noqa: F821 (the names come from MicroPython's tools/makemanifest.py)
 
 import os
@@ -8,13 +8,12 @@ HOST_ONLY = (
     "microbrew/edhoc/responder.py",  # the registrar's side
 )
 SOCKETS = ("microbrew/radio/zep.py",)  # needs an operating system
-PURE = "microbrew/crypto/pure/"  # not constant time: a release refuses it, but for decompressing points
 
 # Only where the board's board.mk asks for them: they need modules in C that others do not have.
 CHIP = ("microbrew/crypto/hardware.py", "microbrew/radio/cc2652.py", "microbrew/radio/nrf52840.py")
 WANTED = os.environ.get("BOARD_FREEZES", "").split()
 
-options.defaults(sockets=False, pure=True, opt=0)
+options.defaults(sockets=False)
 
 for folder, _, files in sorted(os.walk("../firmware/microbrew")):
     for file in sorted(files):
@@ -23,6 +22,4 @@ for folder, _, files in sorted(os.walk("../firmware/microbrew")):
             continue
         if name in CHIP and name not in WANTED:
             continue
-        if name.startswith(PURE) and not options.pure and not name.endswith(("/p256.py", "/__init__.py")):
-            continue
-        module(name, base_path="../firmware", opt=options.opt)
+        module(name, base_path="../firmware")

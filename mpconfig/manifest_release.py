@@ -1,5 +1,4 @@
-# A device's image: no asserts, no line numbers, starts by itself.
+# A device's image: no asserts, no line numbers, starts by itself. What release.py has written: our package, as much of
+# it as a device uses.
 # ruff: noqa: F821
-include("manifest_device.py", pure=False, opt=3)
-freeze("../boards/common/modules", ("_boot.py", "_main.py", "device.py"), opt=3)
-freeze("$(BOARD_DIR)/modules", opt=3)
+freeze("$(RELEASE_DIR)", opt=3)

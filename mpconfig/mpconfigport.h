@@ -16,7 +16,8 @@
 // when CONSOLE=1 asks for it. A release without console has no compiler and imports frozen code only, so that nothing
 // that reaches its memory or flash as text becomes code.
 #define MICROPY_ENABLE_COMPILER             (MICROBREW_CONSOLE)
-#define MICROPY_ENABLE_EXTERNAL_IMPORT      (MICROBREW_CONSOLE)
+// Frozen packages are found through it too; what a release would find elsewhere it can neither compile nor load.
+#define MICROPY_ENABLE_EXTERNAL_IMPORT      (1)
 #define MICROPY_PERSISTENT_CODE_LOAD        (MICROBREW_CONSOLE)
 #define MICROPY_EMIT_THUMB                  (MICROBREW_CONSOLE && !BOARD_SMALL_FLASH)
 #define MICROPY_HELPER_REPL                 (MICROBREW_CONSOLE)
@@ -41,7 +42,10 @@
 #define MICROPY_PY_ASYNCIO                  (0)
 #define MICROPY_PY_BUILTINS_HELP            (0)
 #define MICROPY_PY_CMATH                    (0)
-#define MICROPY_PY_DEFLATE                  (0)
+// binascii.crc32, which the radio's wire needs, comes with it; a board without such a wire does without.
+#ifndef MICROPY_PY_DEFLATE
+#define MICROPY_PY_DEFLATE                  (1)
+#endif
 #define MICROPY_PY_FRAMEBUF                 (0)
 #define MICROPY_PY_HEAPQ                    (0)
 #define MICROPY_PY_MATH                     (0)
@@ -66,6 +70,8 @@
 #define MICROPY_ENABLE_SCHEDULER            (1)
 #define MICROPY_MALLOC_USES_ALLOCATED_SIZE  (1)
 #define MICROPY_READER_VFS                  (MICROBREW_CONSOLE)
+// Names are compared after it by their text; a second byte of it would cost one for each name in flash.
+#define MICROPY_QSTR_BYTES_IN_HASH          (1)
 // Twice mpremote's window; half of the console's ring (uart.c).
 #ifndef MICROPY_REPL_STDIN_BUFFER_MAX
 #define MICROPY_REPL_STDIN_BUFFER_MAX       (512)

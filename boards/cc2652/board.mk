@@ -5,12 +5,14 @@ BOARD_C := board.c ccfg.c entropy.c flash.c ieee_radio.c modcc2652_radio.c rf_co
 
 SRC_QSTR += $(BOARD_DIR)/modcc2652_radio.c
 
-# Pages of the store. The compiler and the REPL of a developer's image take the room of two; its frozen code has no
-# line numbers, and no crypto in Python.
+export BOARD_FREEZES := microbrew/radio/cc2652.py
+
+# Pages of the store. The compiler and the REPL of a developer's image take the room of two.
 STORE_PAGES := $(if $(filter release,$(VARIANT)),8,6)
 CFLAGS += -DNDEBUG -DBOARD_STORE_PAGES=$(STORE_PAGES)
 LDFLAGS += -Wl,--defsym=_store_pages=$(STORE_PAGES)
-FROZEN_MANIFEST := $(BOARD_DIR)/manifest_$(VARIANT).py
+# A developer's image has the same frozen code as a release: none of the rest would fit.
+FROZEN_MANIFEST := $(ROOT)/mpconfig/manifest_release.py
 
 # The directory `source` of a SimpleLink SDK for the CC26x2, or one that holds ti/devices/cc13x2_cc26x2. Its files trim
 # the chip, start the crystal and patch the RF core; they are TI's, and none of them is here.

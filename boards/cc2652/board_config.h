@@ -20,3 +20,4 @@
 
 // 352 KiB of flash: no floating point, which the firmware does not use, and less to play with at the REPL.
 #define BOARD_SMALL_FLASH 1
+#define MICROPY_PY_DEFLATE (0)

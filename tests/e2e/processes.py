@@ -210,10 +210,14 @@ class Network:
     def start(self, name: str, reset: bool = False) -> Run:
         """Start a device; ``reset``: as one that forgot its networks."""
         run = Run(name, self.serial(name), self.eui64(name))
-        argv = parts.device(self.store(name), self.ports.ether, HEAP, reset)
+        argv = self.device_argv(name, reset)
         run.process = self._loop.run_until_complete(self._launch(name, argv, on_line=run.feed))
         self.runs[name] = run
         return run
+
+    def device_argv(self, name: str, reset: bool) -> list[str]:
+        """What a device is started by."""
+        return parts.device(self.store(name), self.ports.ether, HEAP, reset)
 
     def member(self, name: str) -> Run:
         """A device that runs and is a join proxy; started if it is not running."""

@@ -5,19 +5,16 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import serial
 
 from microbrew_host.board.qemu import POWER_CUT_STATUS, Qemu
+from microbrew_host.board.repl import Repl, heard
 
 ROOT = Path(__file__).resolve().parents[2]
-
-pytest.importorskip("mpremote", reason="mpremote is not installed: make venv")
-import serial  # noqa: E402
-from mpremote.transport_serial import SerialTransport  # noqa: E402
 
 DEV = ROOT / "build/firmware/qemu_an386-dev/firmware.elf"
 RELEASE = ROOT / "build/firmware/qemu_an386-release/firmware.elf"
@@ -48,70 +45,40 @@ def board(tmp_path: Path) -> Iterator[Qemu]:
         yield running
 
 
-class Repl:
-    """The raw REPL of a board, as a context."""
-
-    def __init__(self, board: Qemu) -> None:
-        self.transport = SerialTransport(board.console)
-
-    def __enter__(self) -> "Repl":
-        self.transport.enter_raw_repl(soft_reset=False)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.transport.close()
-
-    def __call__(self, code: str) -> str:
-        """What the code prints. Raises TransportExecError with the traceback."""
-        return self.transport.exec(code).decode().replace("\r\n", "\n").strip()
-
-
-def heard(path: str, until: str, seconds: float = 15) -> str:
-    """Output of the board up to a text."""
-    text = ""
-    with serial.Serial(path, timeout=0.2) as port:
-        end = time.monotonic() + seconds
-        while until not in text and time.monotonic() < end:
-            text += port.read(4096).decode(errors="replace")
-    assert until in text, text
-    return text
-
-
 def test_the_repl_answers_and_names_the_board(board: Qemu) -> None:
-    with Repl(board) as repl:
+    with Repl(board.console) as repl:
         assert repl("import sys; print(sys.platform, sys.implementation.version[:2])") == "qemu_an386 (1, 26)"
         assert repl("import os; print(os.uname().machine)") == "qemu_an386 with Cortex-M4F"
 
 
 def test_the_node_is_imported_from_frozen_code(board: Qemu) -> None:
-    with Repl(board) as repl:
+    with Repl(board.console) as repl:
         repl("import sys; sys.path[:] = ['.frozen']")
         assert repl("import microbrew.node as n; print(n.Node)") == "<class 'Node'>"
         assert int(repl("import gc; gc.collect(); print(gc.mem_free())")) > 100 * 1024
 
 
 def test_hosts_and_registrars_modules_are_not_in_the_image(board: Qemu) -> None:
-    with Repl(board) as repl:
+    with Repl(board.console) as repl:
         for name in ("crypto.host", "edhoc.responder", "radio.zep"):
             code = f"try:\n import microbrew.{name}\n print('there')\nexcept ImportError as e: print(e)"
             assert repl(code).startswith("no module named"), name
 
 
 def test_hash_and_cipher_agree_with_published_values(board: Qemu) -> None:
-    with Repl(board) as repl:
+    with Repl(board.console) as repl:
         # FIPS 180-4's example "abc", FIPS 197 appendix C.1.
         digest = repl("import hashlib; print(hashlib.sha256(b'abc').digest().hex())")
         assert digest == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         repl("from cryptolib import aes; from binascii import unhexlify as u")
         block = repl(
-            "print(aes(u('000102030405060708090a0b0c0d0e0f'), 1)"
-            ".encrypt(u('00112233445566778899aabbccddeeff')).hex())"
+            "print(aes(u('000102030405060708090a0b0c0d0e0f'), 1).encrypt(u('00112233445566778899aabbccddeeff')).hex())"
         )
         assert block == "69c4e0d86a7b0430d8cdb78070b4c55a"
 
 
 def test_time_passes_and_sleeping_waits(board: Qemu) -> None:
-    with Repl(board) as repl:
+    with Repl(board.console) as repl:
         repl("import time")
         repl("a = time.ticks_ms(); b = time.ticks_us(); time.sleep_ms(200)")
         repl("ms = time.ticks_diff(time.ticks_ms(), a); us = time.ticks_diff(time.ticks_us(), b)")
@@ -123,7 +90,7 @@ def test_time_passes_and_sleeping_waits(board: Qemu) -> None:
 def test_random_bytes_differ_and_repeat_only_with_a_seed(tmp_path: Path) -> None:
     drawn = []
     for seed in (None, None, 7, 7, 8):
-        with Qemu(DEV, seed=seed) as board, Repl(board) as repl:
+        with Qemu(DEV, seed=seed) as board, Repl(board.console) as repl:
             drawn.append(repl("import os; print(os.urandom(16).hex())"))
     assert len(set(drawn)) == 4
     assert drawn[2] == drawn[3]
@@ -152,7 +119,7 @@ def test_unit_tests_pass_on_the_board(tmp_path: Path, name: str) -> None:
 
 
 def test_a_soft_reset_forgets_variables_and_says_so(board: Qemu) -> None:
-    with Repl(board) as repl:
+    with Repl(board.console) as repl:
         repl("x = 1")
         repl.transport.enter_raw_repl(soft_reset=True)  # waits for the words "soft reboot"
         assert repl("print('x' in globals())") == "False"
@@ -163,16 +130,16 @@ def test_the_store_survives_a_reset_and_a_power_cut(tmp_path: Path) -> None:
     write = "from microbrew.identity.store import Store; Store('/store').write('seq-link', 1024)"
     read = "from microbrew.identity.store import Store; print(Store('/store').read('seq-link'))"
     with Qemu(DEV, flash=flash) as board:
-        with Repl(board) as repl:
+        with Repl(board.console) as repl:
             repl(write)
             repl.transport.enter_raw_repl(soft_reset=True)
             assert repl(read) == "1024"
             repl.transport.exec_raw_no_follow("import machine; machine.reset()")
         heard(board.console, ">>> ")
-        with Repl(board) as repl:
+        with Repl(board.console) as repl:
             assert repl(read) == "1024"
             assert repl("import machine; print(machine.reset_cause() == machine.SOFT_RESET)") == "True"
-    with Qemu(DEV, flash=flash) as board, Repl(board) as repl:
+    with Qemu(DEV, flash=flash) as board, Repl(board.console) as repl:
         assert repl(read) == "1024"
         assert repl("import machine; print(machine.reset_cause() == machine.PWRON_RESET)") == "True"
 
@@ -180,19 +147,19 @@ def test_the_store_survives_a_reset_and_a_power_cut(tmp_path: Path) -> None:
 def test_a_cut_at_every_flash_operation_of_a_write_leaves_the_old_or_the_new_record(tmp_path: Path) -> None:
     store = "from microbrew.identity.store import Store; s = Store('/store')\n"
     start, flash = tmp_path / "start", tmp_path / "flash"
-    with Qemu(DEV, flash=start) as board, Repl(board) as repl:
+    with Qemu(DEV, flash=start) as board, Repl(board.console) as repl:
         repl(store + "s.write('network', b'old' * 100)")
     left = []
     for cut in range(1, 100):
         shutil.copy(start, flash)
         with Qemu(DEV, flash=flash, cut=cut) as board:
-            with Repl(board) as repl:
+            with Repl(board.console) as repl:
                 repl.transport.exec_raw_no_follow(store + "s.write('network', b'new' * 100); print('written')")
             try:
                 status = board.wait(1.5)
             except subprocess.TimeoutExpired:
                 status = None
-        with Qemu(DEV, flash=flash) as board, Repl(board) as repl:
+        with Qemu(DEV, flash=flash) as board, Repl(board.console) as repl:
             left.append(repl(store + "print(s.names(), s.read('network')[:3], len(s.read('network')))"))
         if status is None:
             break
@@ -212,7 +179,7 @@ def test_a_flash_with_something_else_on_it_is_left_alone(tmp_path: Path) -> None
 
 
 def test_a_fault_is_reported_and_the_board_starts_again(board: Qemu) -> None:
-    with Repl(board) as repl:
+    with Repl(board.console) as repl:
         repl.transport.exec_raw_no_follow("import machine; machine.mem32[0xF0000000]")
     report = heard(board.console, ">>> ")
     assert "*** fault" in report
@@ -220,12 +187,12 @@ def test_a_fault_is_reported_and_the_board_starts_again(board: Qemu) -> None:
     pc = int(re.search(r" pc=([0-9a-f]{8})", report)[1], 16)  # type: ignore[index]
     symbols = subprocess.run(["arm-none-eabi-addr2line", "-fe", DEV, hex(pc)], capture_output=True, text=True).stdout
     assert symbols.startswith("machine_mem_subscr"), symbols
-    with Repl(board) as repl:
+    with Repl(board.console) as repl:
         assert repl("import machine; print(machine.reset_cause() == machine.FAULT_RESET)") == "True"
 
 
 def test_deep_recursion_is_an_exception(board: Qemu) -> None:
-    with Repl(board) as repl:
+    with Repl(board.console) as repl:
         code = "def f(): f()\ntry: f()\nexcept RuntimeError as e: print(e)"
         assert repl(code) == "maximum recursion depth exceeded"
 
@@ -244,7 +211,7 @@ go(1)
 
 
 def test_a_stack_that_left_memory_is_reported(board: Qemu) -> None:
-    with Repl(board) as repl:
+    with Repl(board.console) as repl:
         repl.transport.exec_raw_no_follow(OVERFLOW)
     report = heard(board.console, ">>> ")
     assert "the stack has overflowed" in report
@@ -252,18 +219,18 @@ def test_a_stack_that_left_memory_is_reported(board: Qemu) -> None:
 
 
 def test_the_watchdog_resets_a_board_that_hangs(board: Qemu) -> None:
-    with Repl(board) as repl:
+    with Repl(board.console) as repl:
         repl("import machine; w = machine.WDT(timeout=1500)")
         repl("import time\nfor i in range(20): w.feed(); time.sleep_ms(100)")
         repl.transport.exec_raw_no_follow("while True: pass")
     assert "*** watchdog" in heard(board.console, ">>> ")
-    with Repl(board) as repl:
+    with Repl(board.console) as repl:
         assert repl("import machine; print(machine.reset_cause() == machine.WDT_RESET)") == "True"
 
 
 def test_the_second_uart_carries_all_bytes_both_ways(board: Qemu) -> None:
     every_byte = bytes(range(256)) * 16  # four times the ring: the sender has to wait
-    with Repl(board) as repl, serial.Serial(board.radio, timeout=5, write_timeout=20) as radio:
+    with Repl(board.console) as repl, serial.Serial(board.radio, timeout=5, write_timeout=20) as radio:
         repl("import machine; u = machine.UART(1, 1000000, timeout=5000)")
         assert repl("print(u.any(), u)") == "0 UART(1, baudrate=1000000, timeout=5000)"
         repl("u.write(bytes(range(256)))")
@@ -279,7 +246,7 @@ def test_the_second_uart_carries_all_bytes_both_ways(board: Qemu) -> None:
 
 
 def test_poll_wakes_for_the_second_uart(board: Qemu) -> None:
-    with Repl(board) as repl, serial.Serial(board.radio, timeout=5) as radio:
+    with Repl(board.console) as repl, serial.Serial(board.radio, timeout=5) as radio:
         repl("import machine, select, time; u = machine.UART(1); p = select.poll(); p.register(u, select.POLLIN)")
         assert repl("print(p.poll(50), u.read(1))") == "[] None"
         radio.write(b"x")
@@ -287,7 +254,7 @@ def test_poll_wakes_for_the_second_uart(board: Qemu) -> None:
 
 
 def test_a_uart_that_nobody_reads_does_not_hang_the_board(board: Qemu) -> None:
-    with Repl(board) as repl:
+    with Repl(board.console) as repl:
         repl("import machine; u = machine.UART(1)")
         assert int(repl("n = 0\nfor i in range(40):\n n += u.write(bytes(1000)) or 0\nprint(n)")) < 40000
 
@@ -312,7 +279,7 @@ def test_instruction_counts_repeat(tmp_path: Path) -> None:
         "a = time.ticks_cpu(); c.decode(c.encode(v)); print(time.ticks_diff(time.ticks_cpu(), a))"
     )
     for _ in range(2):
-        with Qemu(DEV, icount=True, seed=1) as board, Repl(board) as repl:
+        with Qemu(DEV, icount=True, seed=1) as board, Repl(board.console) as repl:
             counts.append(int(repl(code)))
     assert counts[0] == pytest.approx(counts[1], rel=0.01)
     assert counts[0] > 100

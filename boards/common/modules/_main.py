@@ -1,5 +1,10 @@
 """What a release image does after start-up, for ever; main.c resets the board when it ends."""
 
+import sys
+
+# Without the flash, or a file there could stand in the way of a frozen module, though not run in its place.
+sys.path[:] = [".frozen"]
+
 try:
     import device
 

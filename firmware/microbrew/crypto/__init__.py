@@ -116,12 +116,7 @@ class Crypto:
 
         SEC 1 section 2.3.4. Raises CryptoError if there is none.
         """
-        from microbrew.crypto.pure import p256
-
-        if len(x) != 32:
-            raise CryptoError("P-256 coordinate must be 32 bytes")
-        px, y = p256.decode_point(x)
-        return p256.encode_point(px, y if bool(y & 1) == bool(odd) else p256.P - y)
+        raise NotImplementedError
 
     def hkdf_extract(self, salt, ikm):
         """HKDF-Extract with SHA-256 (RFC 5869 section 2.2)."""

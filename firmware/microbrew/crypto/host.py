@@ -19,10 +19,10 @@ _ES256 = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
 _P25519 = (1 << 255) - 19
 
 
-def _p256(public):
+def _p256(public, odd=False):
     if len(public) != 64 and len(public) != 32:
         raise CryptoError("P-256 public key must be 32 or 64 bytes")
-    prefix = b"\x02" if len(public) == 32 else b"\x04"
+    prefix = (b"\x03" if odd else b"\x02") if len(public) == 32 else b"\x04"
     try:
         return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), prefix + bytes(public))
     except ValueError:
@@ -48,8 +48,12 @@ def _ed25519(public):
 
 
 def _p256_handle(key):
-    numbers = key.public_key().public_numbers()
-    return PrivateKey(P256, numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big"), key)
+    return PrivateKey(P256, _encoded(key.public_key()), key)
+
+
+def _encoded(public):
+    numbers = public.public_numbers()
+    return numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
 
 
 class HostCrypto(Crypto):
@@ -96,6 +100,11 @@ class HostCrypto(Crypto):
         kind = x25519.X25519PrivateKey if curve == X25519 else ed25519.Ed25519PrivateKey
         key = kind.from_private_bytes(bytes(secret))
         return PrivateKey(curve, key.public_key().public_bytes_raw(), key)
+
+    def decompress(self, x, odd):
+        if len(x) != 32:
+            raise CryptoError("P-256 coordinate must be 32 bytes")
+        return _encoded(_p256(x, odd))
 
     def ecdh(self, private, peer):
         need_curve(private.curve, (P256, X25519))

@@ -24,8 +24,28 @@ class QemuFailed(Exception):
     """The emulator did not start; the text holds what it said."""
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """For preexec_fn: be killed when the parent ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def command(image: Path, console: str, radio: str, *, icount: bool = False, **options: object) -> list[str]:
+    """Command line of an emulated board. ``console`` and ``radio``: what its UARTs 0 and 1 are, as QEMU's -chardev.
+
+    ``options`` are those of boards/qemu_an386/options.h; None stands for one that is not given.
+    """
+    words = ["firmware", *(f"{name}={value}" for name, value in options.items() if value is not None)]
+    if any(" " in word for word in words):
+        raise ValueError("options are separated by spaces, so a path cannot have one")
+    argv = ["qemu-system-arm", "-machine", "mps2-an386", "-display", "none", "-monitor", "none"]
+    for name, device in (("console", console), ("radio", radio)):
+        kind, comma, rest = device.partition(",")
+        argv += ["-chardev", f"{kind},id={name}{comma}{rest}", "-serial", f"chardev:{name}"]
+    arguments = ",".join("arg=" + word.replace(",", ",,") for word in words)
+    argv += ["-semihosting-config", "enable=on,target=native," + arguments]
+    if icount:
+        argv += ["-icount", "shift=0,sleep=off"]
+    return [*argv, "-kernel", str(image)]
 
 
 class Qemu:
@@ -46,27 +66,16 @@ class Qemu:
         cut: int | None = None,
         icount: bool = False,
     ) -> None:
-        words = ["firmware"]
-        for name, value in {"flash": flash, "heap": heap, "seed": seed, "cut": cut}.items():
-            if value is not None:
-                words.append(f"{name}={value}")
-        if any(" " in word for word in words):
-            raise ValueError("options are separated by spaces, so a path cannot have one")
-        arguments = ",".join("arg=" + word.replace(",", ",,") for word in words)
-        command = ["qemu-system-arm", "-machine", "mps2-an386", "-display", "none", "-S", "-qmp", "stdio"]
-        command += ["-chardev", "pty,id=console", "-serial", "chardev:console"]
-        command += ["-chardev", "pty,id=radio", "-serial", "chardev:radio"]
-        command += ["-semihosting-config", "enable=on,target=native," + arguments]
-        if icount:
-            command += ["-icount", "shift=0,sleep=off"]
-        command += ["-kernel", str(image)]
+        options = {"flash": flash, "heap": heap, "seed": seed, "cut": cut}
+        # Stopped at first, until somebody listens.
+        argv = [*command(image, "pty", "pty", icount=icount, **options), "-S", "-qmp", "stdio"]
         self._process = subprocess.Popen(  # noqa: S603 - our own words, no shell
-            command,
+            argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         self._held: list[int] = []
         try:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from microbrew_host.board.target import UNIX
 from microbrew_host.demo import display
 from microbrew_host.demo.run import HEAP_SIZE, Demo
 from microbrew_host.demo.scenario import Scenario, free_ports
@@ -28,7 +29,8 @@ def run(
     loss: Annotated[float, typer.Option(help="Share of frames lost at each receiver.", min=0, max=0.9)] = 0.1,
     seed: Annotated[int, typer.Option(help="Seed of the losses.")] = 1,
     timeout: Annotated[float, typer.Option(help="Give up after so many seconds.")] = 110,
-    heap: Annotated[str, typer.Option(help="Heap of each device, as MicroPython's -X heapsize.")] = HEAP_SIZE,
+    heap: Annotated[str, typer.Option(help="Heap of each process, as MicroPython's -X heapsize.")] = HEAP_SIZE,
+    target: Annotated[str, typer.Option(help="What devices A and B run on: unix or qemu_an386.")] = UNIX,
 ) -> None:
     """Join three devices through each other, refuse a fourth, show and record what happened."""
     console = Console(width=None if Console().is_terminal else 140)
@@ -39,7 +41,7 @@ def run(
     directory.mkdir(parents=True)
     (directory / _MARKER).touch()
     console.print("Making two manufacturers, five devices and a registrar ...")
-    scenario = Scenario(directory.resolve(), free_ports())
+    scenario = Scenario(directory.resolve(), free_ports(), target)
     scenario.prepare()
     demo = Demo(scenario, loss, seed, heap)
     try:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from microbrew_host.board import qemu
 from microbrew_host.demo.process import ProcessError
 
 LOOPBACK = "127.0.0.1"
@@ -65,6 +66,12 @@ def device(store: Path, ether_port: int, heap: str, reset: bool = False) -> list
         argv = ["env", f"MICROPYPATH={native_module()}:.frozen", *argv]
     argv += [str(store), f"{LOOPBACK}:{ether_port}"]
     return [*argv, "reset"] if reset else argv
+
+
+def emulated_board(image: Path, flash: Path, radio: int, heap: int | None = None) -> list[str]:
+    """A board in QEMU, its console on standard output, its radio's wire at the loopback TCP port ``radio``."""
+    wire = f"socket,host={LOOPBACK},port={radio},nodelay=on"
+    return qemu.command(image, "stdio", wire, flash=flash, heap=heap)
 
 
 def interpreter() -> str:

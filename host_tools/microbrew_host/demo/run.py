@@ -49,14 +49,20 @@ class Demo:
         await self._start("masa", parts.masa(scenario.manufacturer, ports.masa), "listening")
         await self._start("jrc", parts.registrar(scenario.jrc_config), "listening")
         air = parts.ether(ports.ether, scenario.topology, self.pcap, self.loss, self.seed)
-        await self._start("ether", air, "listening")
+        for eui64, board in scenario.boards.items():
+            air += ["--serial", f"listen:{parts.LOOPBACK}:{board.radio}={eui64}"]
+        await self._start("ether", air, "waiting" if scenario.boards else "listening")
         router = parts.border_router(
             *(scenario.border_router, ports.ether, ports.coap, ports.jpy),
             *("--jpy-mesh-port", MESH_JPY_PORT, "--pan", _PAN_ID, "--prefix", PREFIX),
         )
         await self._start("border-router", router, "ready")
         for device in self.devices:
-            argv = parts.device(scenario.store(device.eui64), ports.ether, self.heap)
+            if device.eui64 in scenario.boards:
+                on = scenario.boards[device.eui64]
+                argv = parts.emulated_board(on.image, on.flash, on.radio)
+            else:
+                argv = parts.device(scenario.store(device.eui64), ports.ether, self.heap)
             await self._start(f"device-{device.name}", argv, on_line=device.feed)
 
     async def run(self, timeout: float, show: Callable[[float], None]) -> float:
@@ -120,6 +126,7 @@ class Demo:
             "seconds": round(seconds, 1),
             "loss": self.loss,
             "seed": self.seed,
+            "target": self.scenario.target,
             "heap_size": self.heap,
             "jrc_address": JRC_ADDRESS,
             "pcap": str(self.pcap),

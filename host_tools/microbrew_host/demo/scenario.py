@@ -6,6 +6,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from microbrew_host.board.target import QEMU, UNIX, image
 from microbrew_host.demo.parts import execute
 
 BORDER_ROUTER = "00124b0000000100"
@@ -18,6 +19,8 @@ DEVICES = (
 )
 # Who hears whom: C is two radio hops from the border router, B one; D is next to it.
 LINKS = (("R", "A"), ("A", "B"), ("B", "C"), ("R", "D"))
+# Who is a board if the demo has one as its target; the others are processes in any case.
+ON_BOARDS = ("A", "B")
 
 PREFIX = "fd00:6d62::/64"
 JRC_ADDRESS = "fd00:6d62::1"
@@ -53,12 +56,36 @@ def free_ports() -> Ports:
             each.close()
 
 
-class Scenario:
-    """The directories under ``root``, which must not exist yet."""
+@dataclass(frozen=True)
+class EmulatedBoard:
+    """A device that is a board: its image, the file that is its flash, the TCP port that its radio's wire goes to."""
 
-    def __init__(self, root: Path, ports: Ports) -> None:
+    image: Path
+    flash: Path
+    radio: int
+
+
+def free_port() -> int:
+    """A TCP port that nobody uses right now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class Scenario:
+    """The directories under ``root``, which must not exist yet. ``target``: what the devices ON_BOARDS run on."""
+
+    def __init__(self, root: Path, ports: Ports, target: str = UNIX) -> None:
         self.root = root
         self.ports = ports
+        self.target = target
+        # By EUI-64.
+        self.boards: dict[str, EmulatedBoard] = {}
+        if target not in (UNIX, QEMU):
+            raise ValueError(f"devices of the demo run on {UNIX} or {QEMU}, not on {target}")
+        if target != UNIX:
+            for name, eui64, _ in DEVICES:
+                if name in ON_BOARDS:
+                    self.boards[eui64] = EmulatedBoard(image(target, "release"), root / f"flash-{name}", free_port())
         self.manufacturer = root / "acme"
         self.jrc_config = root / "jrc" / "jrc.toml"
         self.topology = root / "topology.toml"
@@ -73,8 +100,14 @@ class Scenario:
         stores = self.root / "stores"
         for name in ("acme", "rogue"):
             execute("factory", "init", self.root / name, "--name", name, "--masa-url", f"localhost:{self.ports.masa}")
-            addresses = [word for _, eui64, maker in DEVICES if maker == name for word in ("--eui64", eui64)]
-            execute("factory", "provision", self.root / name, "--out", stores, *addresses)
+            mine = [eui64 for _, eui64, maker in DEVICES if maker == name]
+            words = [word for eui64 in mine if eui64 not in self.boards for word in ("--eui64", eui64)]
+            execute("factory", "provision", self.root / name, "--out", stores, *words)
+            for eui64 in mine:
+                if eui64 in self.boards:
+                    # Over its console, as the board's factory would; its key is made there and stays there.
+                    where = ("--target", self.target, "--flash", self.boards[eui64].flash)
+                    execute("factory", "provision", self.root / name, *where, "--eui64", eui64)
         execute("factory", "provision", self.manufacturer, "--out", stores, "--eui64", BORDER_ROUTER, "--one-touch")
         execute(
             *("jrc", "init", self.jrc_config.parent, "--network-id", NETWORK_ID, "--manufacturer", self.manufacturer),

@@ -63,6 +63,14 @@ class PureCrypto(Crypto):
             public = ed25519.public(secret)
         return PrivateKey(curve, public, bytearray(secret))
 
+    def decompress(self, x, odd):
+        from microbrew.crypto.pure import p256
+
+        if len(x) != 32:
+            raise CryptoError("P-256 coordinate must be 32 bytes")
+        px, y = p256.decode_point(x)
+        return p256.encode_point(px, y if bool(y & 1) == bool(odd) else p256.P - y)
+
     def ecdh(self, private, peer):
         need_curve(private.curve, (P256, X25519))
         secret = secret_of(private)

@@ -1,0 +1,159 @@
+"""Boards by name: what TARGET= and --target can be. Whoever gets a Target need not know which it is.
+
+=====================  ====================================================================================
+``unix``               MicroPython as a process of this machine; its flash is a directory
+``qemu_an386``         our image for the emulated board, built by `make firmware BOARD=qemu_an386`
+``nrf52840-emulated``  our image for the nRF52840 DK in our model of the chip
+``/dev/ttyACM0``       whatever answers with a REPL on that serial port
+=====================  ====================================================================================
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import pty
+import subprocess
+import tempfile
+import tty
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from microbrew_host.board.errors import BoardError
+from microbrew_host.board.qemu import Qemu, QemuFailed, die_with_parent
+from microbrew_host.board.repl import Repl
+from microbrew_host.demo import parts
+from microbrew_host.demo.process import ProcessError
+
+UNIX = "unix"
+QEMU = "qemu_an386"
+STORE = "/store"
+_UNIX_HEAP = "8M"
+
+
+class Target:
+    """A board that runs. ``console``: path of the serial port with its REPL. ``radio``: that of its radio's wire, None
+    if its radio is not on a wire. ``store``: path of its store, as the board names it. ``emulated``: no hardware, so
+    that it may be cut off its power at will and its chip has no number of its own."""
+
+    def __init__(
+        self,
+        name: str,
+        console: str,
+        *,
+        radio: str | None = None,
+        store: str = STORE,
+        emulated: bool = True,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.name = name
+        self.console = console
+        self.radio = radio
+        self.store = store
+        self.emulated = emulated
+        self._close = close
+
+    def repl(self) -> Repl:
+        """Its REPL, a context."""
+        return Repl(self.console)
+
+    def close(self) -> None:
+        """Let go of it; an emulated one loses its power."""
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_target(name: str, flash: Path | None = None, **options: Any) -> Target:
+    """The target of that name. ``flash``: what keeps the store of an emulated one: a file, for ``unix`` a directory.
+
+    ``options`` are the emulator's: heap, seed and so on. Raises BoardError with a sentence.
+    """
+    if "/" in name:
+        if flash is not None or options:
+            raise BoardError(f"{name} is a real board, which has its own flash and heap")
+        if not os.path.exists(name):
+            raise BoardError(f"there is no {name}; is the board plugged in?")
+        return Target(name, name, emulated=False)
+    if name not in OPENERS:
+        raise BoardError(f"no target {name}; there are {', '.join(OPENERS)} and serial ports such as /dev/ttyACM0")
+    return OPENERS[name](name, flash, **options)
+
+
+def build_directory() -> Path:
+    """Where the Makefile leaves images. There is one in a checkout only."""
+    return parts.firmware().parent / "build"
+
+
+def image(board: str, variant: str = "dev") -> Path:
+    """The image of a board. Raises BoardError if it has not been built."""
+    path = build_directory() / f"firmware/{board}-{variant}/firmware.elf"
+    if not path.exists():
+        raise BoardError(f"{path} is missing: make firmware BOARD={board} VARIANT={variant}")
+    return path
+
+
+def _open_qemu(name: str, flash: Path | None, **options: Any) -> Target:
+    try:
+        board = Qemu(image(name), flash=flash, **options)
+    except FileNotFoundError:
+        raise BoardError("qemu-system-arm is missing: make toolchain") from None
+    except QemuFailed as error:
+        raise BoardError(f"qemu-system-arm: {error}") from None
+    return Target(name, board.console, radio=board.radio, close=board.close)
+
+
+def _open_nrf52840(name: str, flash: Path | None, **options: Any) -> Target:
+    try:
+        emulator = importlib.import_module("microbrew_host.emulator")
+    except ImportError as error:
+        raise BoardError(f"the emulator of the nRF52840 is not installed here: {error}") from None
+    board = emulator.Emulator(image("nrf52840dk"), flash=flash, **options)
+    return Target(name, board.console, radio=getattr(board, "radio", None), close=board.close)
+
+
+def _open_unix(name: str, flash: Path | None, heap: int | None = None) -> Target:
+    closing = contextlib.ExitStack()
+    try:
+        if flash is None:
+            flash = Path(closing.enter_context(tempfile.TemporaryDirectory()))
+        flash.mkdir(exist_ok=True)
+        ours, theirs = pty.openpty()
+        # Held open on this side too: without anybody there the process would find its terminal gone.
+        closing.callback(os.close, theirs)
+        tty.setraw(theirs)
+        script = Path(__file__).with_name("unix_repl.py")
+        firmware = parts.firmware()
+        process = subprocess.Popen(  # noqa: S603 - our own words, no shell
+            [parts.interpreter(), "-X", f"heapsize={heap or _UNIX_HEAP}", str(script)],
+            env={**os.environ, "MICROPYPATH": f"{firmware}:{parts.native_module()}:.frozen"},
+            cwd=flash,
+            stdin=ours,
+            stdout=ours,
+            stderr=ours,
+            preexec_fn=die_with_parent,
+        )
+        os.close(ours)
+        closing.callback(process.wait)
+        closing.callback(process.kill)
+        return Target(name, os.ttyname(theirs), store=str(flash / "store"), close=closing.close)
+    except ProcessError as error:
+        closing.close()
+        raise BoardError(str(error)) from None
+    except BaseException:
+        closing.close()
+        raise
+
+
+# A new emulator is a line here: its name, and a function of (name, flash, **options) that gives a Target.
+OPENERS: dict[str, Callable[..., Target]] = {
+    UNIX: _open_unix,
+    QEMU: _open_qemu,
+    "nrf52840-emulated": _open_nrf52840,
+}

@@ -1,0 +1,26 @@
+"""Writes the Python of a release, made smaller by slim.py: ``release.py BOARD_DIR FOLDER``, from which it is frozen."""
+
+import sys
+from pathlib import Path
+
+from slim import Program, read, write
+
+ROOT = Path(__file__).resolve().parent.parent
+# Imported by MicroPython's start-up (boards/common/main.c); what they reach is the release.
+START = ("_boot", "_main")
+# Backends that a device does not have; the crypto facade goes on to the next one. The pure one is not constant time.
+LEFT_OUT = ("microbrew/crypto/host.py", "microbrew/crypto/pure/")
+
+
+def sources(board: Path) -> dict[str, str]:
+    """Module name to text of all that a release of a board may be made of."""
+    firmware = ROOT / "firmware"
+    paths = sorted(str(path.relative_to(firmware)) for path in (firmware / "microbrew").rglob("*.py"))
+    found = read(firmware, [path for path in paths if not path.startswith(LEFT_OUT)])
+    for folder in (ROOT / "boards/common/modules", board / "modules"):
+        found |= read(folder, sorted(path.name for path in folder.glob("*.py")))
+    return found
+
+
+if __name__ == "__main__":
+    write(Program(sources(Path(sys.argv[1])), START), Path(sys.argv[2]))
