@@ -7,8 +7,8 @@ SRC_QSTR += $(BOARD_DIR)/modcc2652_radio.c
 
 export BOARD_FREEZES := microbrew/radio/cc2652.py
 
-# Pages of the store. The compiler and the REPL of a developer's image take the room of two.
-STORE_PAGES := $(if $(filter release,$(VARIANT)),8,6)
+# Pages of the store: two directories take two each, and each larger record one, while it is replaced two.
+STORE_PAGES := 8
 CFLAGS += -DNDEBUG -DBOARD_STORE_PAGES=$(STORE_PAGES)
 LDFLAGS += -Wl,--defsym=_store_pages=$(STORE_PAGES)
 # A developer's image has the same frozen code as a release: none of the rest would fit.

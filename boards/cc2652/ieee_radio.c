@@ -211,6 +211,11 @@ _Static_assert(offsetof(typeof(csma), end_time) == 28, "layout");
 static volatile uint32_t foreground_done;
 static volatile struct ieee_counters counted;
 static bool running;
+static struct {
+    enum ieee_outcome outcome;
+    unsigned retries;
+    uint32_t since; // ms, of this try
+} sending = {.outcome = IEEE_SENT};
 
 void ieee_radio_interrupt(void) {
     uint32_t flags = rf_core_take_flags();
@@ -256,8 +261,12 @@ static enum rf_step listen(void) {
     return RF_OK;
 }
 
-// A frame in reception is received to its end, and acknowledged, before.
+// A frame in reception is received to its end, and acknowledged, before; so is one that is being sent.
 static enum rf_step stop_listening(void) {
+    sending.retries = 0;
+    while (ieee_radio_outcome() == IEEE_UNDER_WAY) {
+        wait_for_interrupt();
+    }
     if (rf_ended(receiver.head.status)) {
         return RF_OK;
     }
@@ -306,6 +315,7 @@ enum rf_step ieee_radio_start(uint64_t eui64, uint8_t channel) {
     receiver.eui64 = eui64;
     receiver.channel = channel;
     receiver.pan_id = receiver.short_address = IEEE_NO_ADDRESS;
+    sending.outcome = IEEE_SENT;
     enum rf_step failed = power_up();
     running = !failed;
     return failed;
@@ -337,51 +347,68 @@ enum rf_step ieee_radio_filter(uint16_t pan_id, uint16_t short_address) {
     return recover(failed ? failed : listen());
 }
 
-static void chain_prepare(size_t length) {
-    bool wants_ack = (frame_sent[0] & FCF_ACK_REQUEST) && length >= 3;
-    csma.head.status = transmitter.head.status = ack.head.status = RF_IDLE;
-    csma.backoffs = csma.remaining = 0;
-    csma.be = MIN_BE;
-    transmitter.head.condition = wants_ack ? NEXT_IF_TRUE : NEXT_NEVER;
-    transmitter.length = length;
-    ack.sequence = frame_sent[2];
-}
-
-static enum ieee_sent chain_outcome(void) {
+static enum ieee_outcome chain_outcome(void) {
     if (csma.head.status == IEEE_DONE_BUSY) {
         return IEEE_BUSY;
     }
     if (csma.head.status != IEEE_DONE_OK || transmitter.head.status != IEEE_DONE_OK) {
         return IEEE_FAILED;
     }
-    if (transmitter.head.condition == NEXT_NEVER) {
-        return IEEE_SENT;
-    }
     uint16_t answer = ack.head.status;
-    return answer == IEEE_DONE_ACK || answer == IEEE_DONE_ACKPEND ? IEEE_ACKED : IEEE_NO_ACK;
+    bool good = transmitter.head.condition == NEXT_NEVER || answer == IEEE_DONE_ACK || answer == IEEE_DONE_ACKPEND;
+    return good ? IEEE_SENT : IEEE_NO_ACK;
 }
 
-enum ieee_sent ieee_radio_send(const uint8_t *frame, size_t length) {
-    memcpy(frame_sent, frame, length);
-    chain_prepare(length);
-    enum ieee_sent outcome = IEEE_FAILED;
+static void sending_failed(void) {
+    sending.outcome = IEEE_FAILED;
+    recover(RF_STEP_RECEIVE);
+}
+
+static void chain_start(void) {
+    csma.head.status = transmitter.head.status = ack.head.status = RF_IDLE;
+    csma.backoffs = csma.remaining = 0;
+    csma.be = MIN_BE;
+    foreground_done = 0;
+    sending.since = ticks_ms();
+    counted.tries++;
     // The receiver must be on: it may have ended over an error of the radio.
-    if (!rf_ended(receiver.head.status)) {
-        foreground_done = 0;
-        bool done = rf_core_send((uint32_t)&csma);
-        uint32_t since = ticks_ms();
-        while (done && !foreground_done) {
-            wait_for_interrupt();
-            done = ticks_ms() - since <= SEND_MS;
-        }
-        if (done) {
-            outcome = chain_outcome();
-        }
+    if (rf_ended(receiver.head.status) || !rf_core_send((uint32_t)&csma)) {
+        sending_failed();
     }
-    if (outcome == IEEE_FAILED) {
-        recover(RF_STEP_RECEIVE);
+}
+
+bool ieee_radio_send(const uint8_t *frame, size_t length, unsigned retries) {
+    if (ieee_radio_outcome() == IEEE_UNDER_WAY) {
+        return false;
     }
-    return outcome;
+    memcpy(frame_sent, frame, length);
+    bool wants_ack = length >= ACK_LENGTH && (frame[0] & FCF_ACK_REQUEST);
+    transmitter.head.condition = wants_ack ? NEXT_IF_TRUE : NEXT_NEVER;
+    transmitter.length = length;
+    ack.sequence = frame_sent[2];
+    sending.retries = wants_ack ? retries : 0;
+    sending.outcome = IEEE_UNDER_WAY;
+    chain_start();
+    return true;
+}
+
+enum ieee_outcome ieee_radio_outcome(void) {
+    if (sending.outcome != IEEE_UNDER_WAY) {
+        return sending.outcome;
+    }
+    if (foreground_done) {
+        sending.outcome = chain_outcome();
+        if (sending.outcome == IEEE_FAILED) {
+            sending_failed();
+        } else if (sending.outcome == IEEE_NO_ACK && sending.retries) {
+            sending.retries--;
+            sending.outcome = IEEE_UNDER_WAY;
+            chain_start();
+        }
+    } else if (ticks_ms() - sending.since > SEND_MS) {
+        sending_failed();
+    }
+    return sending.outcome;
 }
 
 bool ieee_radio_pending(void) {

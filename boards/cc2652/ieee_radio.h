@@ -10,10 +10,10 @@
 #define IEEE_MAX_FRAME 125 // without FCS
 #define IEEE_NO_ADDRESS 0xFFFF
 
-enum ieee_sent {
-    IEEE_SENT, // no acknowledgement was asked for
-    IEEE_ACKED,
-    IEEE_NO_ACK,
+enum ieee_outcome {
+    IEEE_UNDER_WAY,
+    IEEE_SENT, // and acknowledged, if that was asked for
+    IEEE_NO_ACK, // to none of the tries
     IEEE_BUSY, // the channel was not clear at any of the tries of CSMA-CA; nothing was sent
     IEEE_FAILED, // the RF core did not do it; it has been started anew
 };
@@ -30,6 +30,7 @@ struct ieee_counters {
     uint32_t ignored; // frames that the filter turned away
     uint32_t overruns; // frames lost because the ring was full
     uint32_t acks; // acknowledgements that the RF core sent
+    uint32_t tries; // chains given to the RF core
     uint32_t restarts; // the RF core was started anew because it failed
 };
 
@@ -44,8 +45,11 @@ enum rf_step ieee_radio_tune(uint8_t channel);
 // Without a PAN (IEEE_NO_ADDRESS) every frame is received and none acknowledged.
 enum rf_step ieee_radio_filter(uint16_t pan_id, uint16_t short_address);
 
-// Sends frame and FCS; returns when the outcome is known, within some 50 ms.
-enum ieee_sent ieee_radio_send(const uint8_t *frame, size_t length);
+// Begin to send frame and FCS, `retries` more times if it asks for an acknowledgement and none comes. False: the one
+// before is still under way.
+bool ieee_radio_send(const uint8_t *frame, size_t length, unsigned retries);
+// How the last one went. Ask again: it is this that sends the retries.
+enum ieee_outcome ieee_radio_outcome(void);
 
 // A frame waits. Safe at any time.
 bool ieee_radio_pending(void);

@@ -66,8 +66,8 @@ static mp_obj_t radio_filter(mp_obj_t pan_id, mp_obj_t short_address) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(radio_filter_obj, radio_filter);
 
-// transmit(buf, length)
-static mp_obj_t radio_transmit(mp_obj_t buf_in, mp_obj_t length_in) {
+// send(buf, length, retries)
+static mp_obj_t radio_send(mp_obj_t buf_in, mp_obj_t length_in, mp_obj_t retries) {
     check_running();
     mp_buffer_info_t buf;
     mp_get_buffer_raise(buf_in, &buf, MP_BUFFER_READ);
@@ -75,9 +75,14 @@ static mp_obj_t radio_transmit(mp_obj_t buf_in, mp_obj_t length_in) {
     if (length < 1 || length > IEEE_MAX_FRAME || (size_t)length > buf.len) {
         mp_raise_ValueError(MP_ERROR_TEXT("frame length"));
     }
-    return MP_OBJ_NEW_SMALL_INT(ieee_radio_send(buf.buf, length));
+    return mp_obj_new_bool(ieee_radio_send(buf.buf, length, mp_obj_get_int(retries)));
 }
-static MP_DEFINE_CONST_FUN_OBJ_2(radio_transmit_obj, radio_transmit);
+static MP_DEFINE_CONST_FUN_OBJ_3(radio_send_obj, radio_send);
+
+static mp_obj_t radio_sent(void) {
+    return MP_OBJ_NEW_SMALL_INT(ieee_radio_outcome());
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(radio_sent_obj, radio_sent);
 
 static mp_obj_t radio_receive_into(mp_obj_t buf_in) {
     mp_buffer_info_t buf;
@@ -110,14 +115,18 @@ static mp_obj_t radio_now(void) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(radio_now_obj, radio_now);
 
-// wait(timeout_ms): whether a frame waits
+// wait(timeout_ms): until a frame waits, or the one that is under way is sent
 static mp_obj_t radio_wait(mp_obj_t timeout_in) {
     mp_int_t timeout = mp_obj_get_int(timeout_in);
     uint32_t since = mp_hal_ticks_ms();
+    bool sending = ieee_radio_outcome() == IEEE_UNDER_WAY;
     while (!ieee_radio_pending() && (mp_int_t)(mp_hal_ticks_ms() - since) < timeout) {
         mp_event_wait_ms(1);
+        if (sending && ieee_radio_outcome() != IEEE_UNDER_WAY) {
+            break;
+        }
     }
-    return mp_obj_new_bool(ieee_radio_pending());
+    return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(radio_wait_obj, radio_wait);
 
@@ -140,7 +149,8 @@ static mp_obj_t radio_counters(void) {
     mp_obj_t items[] = {
         mp_obj_new_int_from_uint(counted.received), mp_obj_new_int_from_uint(counted.crc),
         mp_obj_new_int_from_uint(counted.ignored), mp_obj_new_int_from_uint(counted.overruns),
-        mp_obj_new_int_from_uint(counted.acks), mp_obj_new_int_from_uint(counted.restarts),
+        mp_obj_new_int_from_uint(counted.acks), mp_obj_new_int_from_uint(counted.tries),
+        mp_obj_new_int_from_uint(counted.restarts),
     };
     return mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);
 }
@@ -152,7 +162,8 @@ static const mp_rom_map_elem_t radio_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_stop), MP_ROM_PTR(&radio_stop_obj) },
     { MP_ROM_QSTR(MP_QSTR_tune), MP_ROM_PTR(&radio_tune_obj) },
     { MP_ROM_QSTR(MP_QSTR_filter), MP_ROM_PTR(&radio_filter_obj) },
-    { MP_ROM_QSTR(MP_QSTR_transmit), MP_ROM_PTR(&radio_transmit_obj) },
+    { MP_ROM_QSTR(MP_QSTR_send), MP_ROM_PTR(&radio_send_obj) },
+    { MP_ROM_QSTR(MP_QSTR_sent), MP_ROM_PTR(&radio_sent_obj) },
     { MP_ROM_QSTR(MP_QSTR_receive_into), MP_ROM_PTR(&radio_receive_into_obj) },
     { MP_ROM_QSTR(MP_QSTR_lqi), MP_ROM_PTR(&radio_lqi_obj) },
     { MP_ROM_QSTR(MP_QSTR_rssi), MP_ROM_PTR(&radio_rssi_obj) },
@@ -161,8 +172,8 @@ static const mp_rom_map_elem_t radio_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_wait), MP_ROM_PTR(&radio_wait_obj) },
     { MP_ROM_QSTR(MP_QSTR_energy), MP_ROM_PTR(&radio_energy_obj) },
     { MP_ROM_QSTR(MP_QSTR_counters), MP_ROM_PTR(&radio_counters_obj) },
+    { MP_ROM_QSTR(MP_QSTR_UNDER_WAY), MP_ROM_INT(IEEE_UNDER_WAY) },
     { MP_ROM_QSTR(MP_QSTR_SENT), MP_ROM_INT(IEEE_SENT) },
-    { MP_ROM_QSTR(MP_QSTR_ACKED), MP_ROM_INT(IEEE_ACKED) },
     { MP_ROM_QSTR(MP_QSTR_NO_ACK), MP_ROM_INT(IEEE_NO_ACK) },
     { MP_ROM_QSTR(MP_QSTR_BUSY), MP_ROM_INT(IEEE_BUSY) },
     { MP_ROM_QSTR(MP_QSTR_FAILED), MP_ROM_INT(IEEE_FAILED) },

@@ -1,11 +1,15 @@
-"""The CC2652's radio: boards/cc2652's module ``cc2652_radio`` under the contract of radio/api.py.
+"""The CC2652's radio: the module ``cc2652_radio`` of boards/cc2652 under the contract of radio/api.py.
 
-The RF core backs off (CSMA-CA), waits for acknowledgements, filters and acknowledges by itself, so ``transmit`` knows the
-outcome when it returns. The MAC wants to see the acknowledgement; ``receive_into`` makes one for it. Without a PAN
-nothing is filtered: a pledge hears every beacon.
+The RF core backs off (CSMA-CA), waits for acknowledgements, filters and acknowledges by itself. Without a PAN nothing is
+filtered: a pledge hears every beacon. Left out: enhanced acknowledgements, indirect transmission, TSCH slots.
 """
 
+from microbrew.compat import const
 from microbrew.radio.api import DEFAULT_CHANNEL, Radio
+
+# As mac/submac.py has it, and why.
+_RETRIES = const(7)
+_NONE = const(0xFFFF)
 
 
 class Cc2652Radio(Radio):
@@ -14,9 +18,8 @@ class Cc2652Radio(Radio):
     Of the frame that ``receive_into`` returned last: ``lqi``, ``rssi`` (dBm), ``timestamp`` (us, wraps at 2**30).
     """
 
-    # It is there when transmit() returns.
-    ack_wait_ms = 1
     hardware_ack = True
+    hardware_csma = True
 
     def __init__(self, eui64, core):
         if len(eui64) != 8:
@@ -24,14 +27,21 @@ class Cc2652Radio(Radio):
         self.eui64 = eui64
         self.lqi = self.timestamp = 0
         self.rssi = -128
-        # Frames that the RF core did not send although the channel was clear.
-        self.failed = 0
         self._core = core
         self._channel = DEFAULT_CHANNEL
-        self._filter = (0xFFFF, 0xFFFF)
-        # Sequence number of the acknowledgement to hand up, or -1.
-        self._acked = -1
+        self._filter = (_NONE, _NONE)
+        # A failure of the RF core that starting it anew has cured is, for the MAC, a channel that was not free.
+        self._outcomes = {
+            core.SENT: "sent",
+            core.NO_ACK: "no_ack",
+            core.BUSY: "channel_busy",
+            core.FAILED: "channel_busy",
+        }
         core.start(eui64, DEFAULT_CHANNEL)
+
+    def close(self):
+        """Power the RF core down."""
+        self._core.stop()
 
     def set_channel(self, channel):
         """Raises OSError if the RF core fails even when started anew."""
@@ -46,21 +56,12 @@ class Cc2652Radio(Radio):
             self._filter = (pan_id, short_address)
 
     def transmit(self, buf, length):
-        core = self._core
-        result = core.transmit(buf, length)
-        if result == core.ACKED:
-            self._acked = buf[2]
-        elif result == core.FAILED:
-            self.failed += 1
-        return result not in (core.BUSY, core.FAILED)
+        return self._core.send(buf, length, _RETRIES)
+
+    def sent(self):
+        return self._outcomes.get(self._core.sent())
 
     def receive_into(self, buf):
-        if self._acked >= 0:
-            buf[0] = 0x02
-            buf[1] = 0x00
-            buf[2] = self._acked
-            self._acked = -1
-            return 3
         core = self._core
         length = core.receive_into(buf)
         if length:
@@ -69,15 +70,14 @@ class Cc2652Radio(Radio):
             self.timestamp = core.timestamp()
         return length
 
-    def detect_energy(self, channel, duration_ms):
-        """The strongest signal on ``channel``, dBm; blocks, and hears no frame meanwhile. Raises OSError."""
+    def energy(self, channel, duration_ms):
+        """The strongest signal on ``channel`` in 1..10000 ms, dBm; hears no frame meanwhile. Raises OSError."""
         return self._core.energy(channel, duration_ms)
 
     def counters(self):
-        """Drop reasons and their numbers."""
-        _, crc, filtered, overruns, _, restarts = self._core.counters()
-        return {"crc": crc, "filtered": filtered, "overruns": overruns, "restarts": restarts, "tx_failed": self.failed}
+        """What the driver counted, by name."""
+        names = ("rx", "rx_crc", "rx_filtered", "rx_overrun", "tx_ack", "tx_tries", "restarts")
+        return dict(zip(names, self._core.counters()))
 
     def wait(self, timeout_ms):
-        if self._acked < 0:
-            self._core.wait(timeout_ms)
+        self._core.wait(timeout_ms)
