@@ -1,0 +1,4 @@
+"""The CC2652R and its LaunchPad at register level, as far as boards/cc2652 touches it.
+
+``chip`` puts it together; ``doorbell`` and ``rf_core`` are the radio. What is not modelled is listed in docs/cc2652.md.
+"""
