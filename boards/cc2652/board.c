@@ -100,7 +100,9 @@ void board_uart_rx_resume(unsigned port) {
 }
 
 bool board_uart_tx_ready(unsigned port) {
-    return !(UART_FR(port) & UART_FR_TXFF);
+    // Empty, not merely with room: a reset, as after a fault's report, loses what is in the FIFO. The line does not
+    // wait for the next byte, which follows while this one is shifted out.
+    return UART_FR(port) & UART_FR_TXFE;
 }
 
 void board_uart_tx(unsigned port, uint8_t byte) {

@@ -49,7 +49,7 @@
 #define UART_DR(n) REG32(UART_BASE(n) + 0x00)
 #define UART_FR(n) REG32(UART_BASE(n) + 0x18)
 #define UART_FR_RXFE (1u << 4)
-#define UART_FR_TXFF (1u << 5)
+#define UART_FR_TXFE (1u << 7)
 #define UART_IBRD(n) REG32(UART_BASE(n) + 0x24)
 #define UART_FBRD(n) REG32(UART_BASE(n) + 0x28)
 #define UART_LCRH(n) REG32(UART_BASE(n) + 0x2C)

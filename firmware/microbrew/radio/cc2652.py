@@ -1,7 +1,8 @@
 """The CC2652's radio: the module ``cc2652_radio`` of boards/cc2652 under the contract of radio/api.py.
 
-The RF core backs off (CSMA-CA), waits for acknowledgements, filters and acknowledges by itself. Without a PAN nothing is
-filtered: a pledge hears every beacon. Left out: enhanced acknowledgements, indirect transmission, TSCH slots.
+The RF core backs off (CSMA-CA), waits for acknowledgements, filters and acknowledges by itself. Without a PAN
+nothing is filtered: a pledge hears every beacon. Left out: enhanced acknowledgements, indirect transmission, TSCH
+slots.
 """
 
 from microbrew.compat import const

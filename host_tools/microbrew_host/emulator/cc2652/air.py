@@ -112,7 +112,10 @@ class Station:
                 return
             answer = bytes((0x02, 0x00, frame[2]))
             core = self.air.core
-            core.at(transmission.end + core.cycles(TURNAROUND_SECONDS), lambda: self.send(answer))
+            core.at(transmission.end + core.cycles(TURNAROUND_SECONDS), lambda: self._answer(answer))
+
+    def _answer(self, frame: bytes) -> None:
+        self.send(frame)
 
     def send(self, frame: bytes, rssi: int = -50, intact: bool = True) -> Transmission:
         """Transmit now, without listening first."""

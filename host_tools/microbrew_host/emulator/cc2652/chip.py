@@ -77,7 +77,6 @@ class Cc2652:
         self.rf = RfCore(core, self.prcm, self.rtc)
         self.output = ""
         self.console.on_byte = self._said
-        self.booted_from_rom = False
         if flash is not None:
             self.flash.load(0, flash)
         for address, content in segments(image.read_bytes()):
@@ -92,7 +91,7 @@ class Cc2652:
         ccfg = bytes(self.flash.bytes[SIZE - CCFG_SIZE :])
         words = struct.unpack("<22I", ccfg)
         if words[17] != 0:
-            raise ValueError("CCFG: IMAGE_VALID_CONF does not name the vector table at 0; the chip stays in its boot ROM")
+            raise ValueError("CCFG: IMAGE_VALID_CONF does not name vectors at 0; the chip stays in its boot loader")
         if words[2] >> 16 != CCFG_SIZE:
             raise ValueError("CCFG: wrong size")
         at = 0x1000 - CCFG_SIZE
@@ -104,11 +103,16 @@ class Cc2652:
 
     def run(self, seconds: float) -> None:
         """Go on for so much virtual time. Raises ImageFault, PowerCut, Lockup."""
-        self.core.run(self.core.now + self.core.cycles(seconds))
+        self._run(self.core.now + self.core.cycles(seconds))
+
+    def _run(self, until: int) -> None:
+        self.core.run(until)
+        if self.flash.failure:
+            raise self.flash.failure
 
     def run_until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Go on until something is so, at most for so much virtual time; whether it is."""
         end = self.core.now + self.core.cycles(seconds)
         while self.core.now < end and not condition():
-            self.core.run(min(end, self.core.now + self.core.cycles(1e-3)))
+            self._run(min(end, self.core.now + self.core.cycles(1e-3)))
         return condition()

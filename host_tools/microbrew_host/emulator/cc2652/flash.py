@@ -70,6 +70,7 @@ class Flash(Peripheral):
         self.operations = 0
         self.cut = 0
         self.worn: set[int] = set()
+        self.failure: Exception | None = None
         self._writes: dict[int, int] = {}
         self._words: dict[int, int] = {}
         core.add_memory(0, SIZE, writable=False)
@@ -166,7 +167,14 @@ class _Gate(Peripheral):
     def read(self, offset: int) -> int:
         number = offset // 0x20
         a, b, c = (self._arguments.get(number * 0x20 + 4 * i, 0) for i in range(3))
-        return self._flash.erase(a) if number == _ERASE else self._flash.program(a, b, c)
+        try:
+            return self._flash.erase(a) if number == _ERASE else self._flash.program(a, b, c)
+        except (ImageFault, PowerCut) as failure:
+            # Raised behind the processor's back: not through Unicorn, which reads a word here.
+            self._flash.failure = failure
+            self.core.uc.emu_stop()
+            self.core.stop()
+            return _FAILED
 
     def write(self, offset: int, value: int) -> None:
         self._arguments[offset] = value

@@ -42,8 +42,7 @@ class Gpio(Gated):
     def get(self, offset: int) -> int:
         if offset == _DIN:
             # Pulled up; a button pulls down.
-            levels = sum(1 << dio for dio in range(32) if self._ioc.is_input(dio) and dio not in self.pressed)
-            return levels
+            return sum(1 << dio for dio in range(32) if self._ioc.is_input(dio) and dio not in self.pressed)
         return super().get(offset)
 
     def set(self, offset: int, value: int) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from microbrew_host.emulator.cc2652.air import TURNAROUND_SECONDS, Air, Transmission
 from microbrew_host.emulator.cc2652.doorbell import RAT_HZ, Doorbell, RadioTimer, RfPower
 from microbrew_host.emulator.cc2652.registers import ImageFault
-from microbrew_host.emulator.schedule import Event
+from microbrew_host.emulator.schedule import Action, Event
 
 if TYPE_CHECKING:
     from microbrew_host.emulator.cc2652.power import Prcm
@@ -92,6 +92,8 @@ class RfCore:
         self.outcome: dict[int, list[int]] = {}
         # Set: it does not boot.
         self.dead = False
+        # Counts losses of power: what was to happen before one does not.
+        self._epoch = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -107,7 +109,7 @@ class RfCore:
         self._transmitting = False
         self._acknowledging = False
         self._ack_sequence = -1
-        self._epoch = getattr(self, "_epoch", 0) + 1
+        self._epoch += 1
 
     # Power
 
@@ -129,14 +131,15 @@ class RfCore:
         self.boots += 1
         self.doorbell.raise_flags(BOOT_DONE)
 
-    def _after(self, seconds: float, action: object) -> Event:
+    def _after(self, seconds: float, action: Action) -> Event:
         """``action()`` then, unless power was lost meanwhile."""
         epoch = self._epoch
-        call = action
-        assert callable(call)  # noqa: S101 - said for the type checker
-        return self.core.at(
-            self.core.now + self.core.cycles(seconds), lambda: call() if epoch == self._epoch else None
-        )
+
+        def unless_lost() -> None:
+            if epoch == self._epoch:
+                action()
+
+        return self.core.at(self.core.now + self.core.cycles(seconds), unless_lost)
 
     # Memory
 
@@ -216,7 +219,7 @@ class RfCore:
         self._status(operation, ACTIVE)
         if number == SYNC_START_RAT:
             if self._rtc.synchronises():
-                self._after(_RAT_SECONDS, lambda: (self.timer.start(), self._finish(operation, DONE_OK)))
+                self._after(_RAT_SECONDS, lambda: self._start_timer(operation))
         elif number == RADIO_SETUP:
             self._after(_SETUP_SECONDS, lambda: self._finish(operation, self._set_up(operation)))
         elif number == FS:
@@ -225,6 +228,10 @@ class RfCore:
             self._start_receiver(operation)
         else:
             self._start_scan(operation)
+
+    def _start_timer(self, operation: int) -> None:
+        self.timer.start()
+        self._finish(operation, DONE_OK)
 
     def _finish(self, operation: int, status: int) -> None:
         self._status(operation, status)

@@ -10,7 +10,7 @@ from microbrew_host.emulator.cc2652.registers import Gated
 
 _DR, _FR, _IBRD, _FBRD, _LCRH, _CTL, _IFLS = 0x00, 0x18, 0x24, 0x28, 0x2C, 0x30, 0x34
 _IMSC, _RIS, _MIS, _ICR = 0x38, 0x3C, 0x40, 0x44
-_BUSY, _RXFE, _TXFF = 1 << 3, 1 << 4, 1 << 5
+_BUSY, _RXFE, _TXFF, _TXFE = 1 << 3, 1 << 4, 1 << 5, 1 << 7
 _RX, _RX_TIMEOUT = 1 << 4, 1 << 6
 _ENABLE, _TXE, _RXE = 1, 1 << 8, 1 << 9
 _FIFO_ENABLE = 1 << 4
@@ -98,6 +98,8 @@ class Uart(Gated):
         if offset == _FR:
             flags = 0 if self._received else _RXFE
             flags |= _BUSY if self._sending else 0
+            # The byte that is being shifted out is no longer in the FIFO.
+            flags |= _TXFE if len(self._sending) <= 1 else 0
             return flags | (_TXFF if len(self._sending) >= _FIFO else 0)
         if offset == _RIS:
             return self._raw
