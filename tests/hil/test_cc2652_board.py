@@ -1,4 +1,4 @@
-"""The image of the CC2652 board in its emulated chip: it boots, keeps its store, reports faults, refuses bad entropy."""
+"""The image of the CC2652 in its emulated chip: it boots, keeps its store, reports faults, refuses bad entropy."""
 
 import itertools
 import random
@@ -47,9 +47,7 @@ def test_the_ccfg_is_where_the_boot_rom_looks_for_it(dev: Path, tmp_path: Path) 
         Cc2652(broken)
 
 
-def test_a_release_closes_the_boot_loader_and_a_developers_image_opens_it_to_a_button(
-    dev: Path, release: Path
-) -> None:
+def test_a_release_closes_the_boot_loader_and_a_developers_image_opens_it_to_a_button(dev: Path, release: Path) -> None:
     configured = [Cc2652(path).flash.bytes[SIZE - 88 + 0x30 : SIZE - 88 + 0x34] for path in (dev, release)]
     assert configured == [bytes.fromhex("c50dfec5"), bytes.fromhex("ffffff00")]
 

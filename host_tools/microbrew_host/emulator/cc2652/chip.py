@@ -1,10 +1,10 @@
 """The CC2652R on its LaunchPad: memory map, blocks, consoles.
 
-    board = Cc2652(Path("build/firmware/cc2652-dev/firmware.elf"))
-    board.run(0.5)                      # half a second of virtual time
-    board.console.feed(b"1 + 1\\r")
-    board.run(0.1)
-    print(board.output)
+board = Cc2652(Path("build/firmware/cc2652-dev/firmware.elf"))
+board.run(0.5)                      # half a second of virtual time
+board.console.feed(b"1 + 1\\r")
+board.run(0.1)
+print(board.output)
 """
 
 from __future__ import annotations
