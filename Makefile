@@ -15,7 +15,7 @@ SOURCES := $(CURDIR)/build/src
 MPY_DIR ?= $(SOURCES)/micropython
 MBEDTLS_DIR ?= $(SOURCES)/mbedtls
 BEARSSL_DIR ?= $(SOURCES)/bearssl
-IMAGE := $(CURDIR)/build/firmware/$(BOARD)$(if $(filter-out unix,$(BOARD)),-$(VARIANT))
+IMAGE := $(CURDIR)/build/firmware/$(BOARD)$(if $(filter-out unix,$(BOARD)),-$(VARIANT)$(if $(APP),-$(APP)))
 MPY_CROSS := $(CURDIR)/build/mpy-cross/mpy-cross
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 
@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help venv tools demo test test-unit test-host test-interop test-e2e lint type bench fuzz lock clean
-.PHONY: sources firmware firmware-board firmware-unix toolchain
+.PHONY: sources firmware firmware-board firmware-unix firmware-stock toolchain
 
 help: ## show this overview
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,8 +61,14 @@ ifneq ($(TARGET),unix)
 endif
 	$(BIN)/microbrew demo --target $(TARGET)
 
-test: lint type tools ## everything: lint, types, unit tests on both interpreters, host, interop, end to end
+test: lint type tools test-builds ## everything: lint, types, unit tests on both interpreters, host, interop, end to end, boards
 	$(PYTEST)
+
+# What the tests use if it can be had: the native crypto module and a toolchain for boards. Only CI insists on both.
+.PHONY: test-builds test-hil
+test-builds: $(STAMP)
+	@for part in native toolchain; do $(MAKE) --no-print-directory $$part >/dev/null || { test "$$CI" != true && \
+		echo "*** make $$part failed. GOING ON WITHOUT IT: tests that need it are skipped, see the end." >&2; } || exit 1; done
 
 test-unit: $(STAMP) ## firmware unit tests, under CPython and inside MicroPython
 	$(PYTEST) tests/unit
@@ -76,14 +82,27 @@ test-interop: $(STAMP) tools ## against independent implementations
 test-e2e: $(STAMP) ## whole joins with real processes
 	$(PYTEST) tests/e2e
 
+test-hil: test-builds ## the image on emulated boards
+	$(PYTEST) tests/hil
+
 lint: $(STAMP) ## ruff
 	$(BIN)/ruff check .
 
 type: $(STAMP) ## mypy
 	$(BIN)/mypy
 
-bench: $(STAMP) ## measure bytes, heap, crypto, handshakes; figures in build/bench/unix.json
+ifeq ($(TARGET),unix)
+bench: $(STAMP) ## measure bytes, heap, crypto, handshakes; TARGET=qemu_an386: instructions; figures in build/bench
 	@set -e; for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench </dev/null; done
+else
+bench: $(STAMP)
+	@for variant in dev release; do $(MAKE) --no-print-directory firmware BOARD=$(TARGET) VARIANT=$$variant || exit 1; done
+	@$(BIN)/python tests/bench/board.py $(TARGET) $(WRITE) </dev/null
+endif
+
+.PHONY: footprint
+footprint: ## count instructions, heap and flash on qemu_an386 and write them into docs/footprint.md
+	@$(MAKE) --no-print-directory bench TARGET=qemu_an386 WRITE=--write
 
 sources: ## obtain the pinned sources that MPY_DIR=, MBEDTLS_DIR= and BEARSSL_DIR= do not name, into build/src
 	@$(PYTHON3) mpconfig/sources.py $(if $(filter $(SOURCES)/%,$(MPY_DIR)),micropython) \
@@ -108,11 +127,11 @@ BUILD_IMAGE = MICROPY_GIT_TAG="v$$(sed -n 's/.define MICROPY_VERSION_M[A-Z]* \([
 		MPY_DIR=$(abspath $(MPY_DIR)) MBEDTLS_DIR=$(abspath $(MBEDTLS_DIR)) \
 		BEARSSL_DIR=$(abspath $(BEARSSL_DIR)) PYTHON3=$(PYTHON3)
 
-firmware: $(if $(filter unix,$(BOARD)),firmware-unix,firmware-board) ## build an image: BOARD=qemu_an386|unix VARIANT=dev|release
+firmware: $(or $(if $(filter unix,$(BOARD)),firmware-unix),$(if $(filter %_stock,$(BOARD)),firmware-stock),firmware-board) ## build an image: BOARD=qemu_an386|nrf52840dk|unix VARIANT=dev|release [APP=bridge]
 
 firmware-board: sources toolchain $(MPY_CROSS)
 	@test -f boards/$(BOARD)/board.mk || { echo "No board $(BOARD); there are: $$(ls boards | grep -v -e common -e README)" >&2; exit 1; }
-	@$(BUILD_IMAGE) -C boards/common BOARD=$(BOARD) VARIANT=$(VARIANT)
+	@$(BUILD_IMAGE) -C boards/common BOARD=$(BOARD) VARIANT=$(VARIANT) APP=$(APP)
 	@$(PYTHON3) boards/common/sizes.py $(IMAGE)
 
 # The native crypto module as a .mpy: x64 for the unix port, armv7m (Cortex-M4 and up) for boards with stock MicroPython.
@@ -137,6 +156,17 @@ endif
 
 firmware-unix: sources $(MPY_CROSS)
 	@$(BUILD_IMAGE) -C $(MPY_DIR)/ports/unix VARIANT=unix VARIANT_DIR=$(CURDIR)/boards/unix
+
+# Upstream's port from a checkout with its submodules; its own mpy-cross, since frozen code is of its version.
+firmware-stock: toolchain
+	@test -d $(MPY_DIR)/ports/nrf -a -f $(MPY_DIR)/lib/nrfx/nrfx.h || { echo "$(BOARD) is built from a whole checkout of" \
+		"MicroPython: MPY_DIR=/path/to/micropython, where 'make -C ports/nrf submodules' was run" >&2; exit 1; }
+	@$(PYTHON3) mpconfig/sources.py $(if $(filter $(SOURCES)/%,$(MBEDTLS_DIR)),mbedtls) \
+		$(if $(filter $(SOURCES)/%,$(BEARSSL_DIR)),bearssl) </dev/null
+	@$(MAKE) --no-print-directory -j$(JOBS) -C $(MPY_DIR)/mpy-cross >/dev/null
+	@$(MAKE) --no-print-directory -j$(JOBS) -C $(MPY_DIR)/ports/nrf BOARD_DIR=$(CURDIR)/boards/$(BOARD) ROOT=$(CURDIR) \
+		BUILD=$(IMAGE) MPY_LIB_DIR=../.. MBEDTLS_DIR=$(abspath $(MBEDTLS_DIR)) BEARSSL_DIR=$(abspath $(BEARSSL_DIR))
+	@arm-none-eabi-size $(IMAGE)/firmware.elf
 
 fuzz: $(STAMP) ## search for input that breaks a decoder, guided by coverage, for SECONDS=60 in all
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || \

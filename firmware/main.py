@@ -7,7 +7,6 @@ first. Log lines go to standard output: milliseconds since the start, event, tex
 
 import gc
 import sys
-import time
 
 # Where our package is frozen into the interpreter (boards/unix) its code is not on the heap: that one goes before.
 if ".frozen" in sys.path:
@@ -19,20 +18,6 @@ from microbrew.errors import MicrobrewError  # noqa: E402
 # Bytes between collections while source is compiled, which takes many times the heap of the code that comes out. With
 # the default, collecting only when nothing is left, code ends up all over the heap with holes that nothing fits in.
 _COMPILING = 4096
-
-
-class Clock:
-    """Milliseconds since its making; ``ticks_ms`` wraps, this does not, if asked once in a while."""
-
-    def __init__(self):
-        self._ticks = time.ticks_ms()
-        self._now = 0
-
-    def __call__(self):
-        ticks = time.ticks_ms()
-        self._now += time.ticks_diff(ticks, self._ticks)
-        self._ticks = ticks
-        return self._now
 
 
 def open_radio(where, eui64, clock):
@@ -81,6 +66,7 @@ def main(argv):
     store = Store(path)
     # The first use of the pure backend makes its table, also better now.
     eui64 = Identity.load(store, backend).eui64
+    from microbrew.device import Clock, Log, live
     from microbrew.node import Node
 
     clock = Clock()
@@ -88,25 +74,10 @@ def main(argv):
     gc.collect()
     gc.threshold(-1)
     code = heap_used()
-
-    def log(_now, event, text):
-        # The time of writing, not of the step: what a computation in between took shows.
-        print("%d %s %s" % (clock(), event, text))
-
     if "reset" in argv[3:]:
         store.factory_reset()
-    node = Node(radio, store, backend, log, clock())
-    log(clock(), "boot", "crypto %s, serial %s" % (backend.name, node.parts.identity.serial))
-    peak = 0
-    while True:
-        now = clock()
-        deadline = node.step(now)
-        gc.collect()
-        used = heap_used()
-        if used > peak:
-            peak = used
-            log(now, "heap", "code=%d peak=%d" % (code, peak))
-        radio.wait(1000 if deadline is None else max(0, min(1000, deadline - clock())))
+    log = Log(clock)
+    live(Node(radio, store, backend, log, clock()), radio, clock, log, code)
 
 
 try:

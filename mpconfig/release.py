@@ -1,5 +1,6 @@
 """Writes the Python of a release, made smaller by slim.py: ``release.py BOARD_DIR FOLDER``, from which it is frozen."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,13 +11,16 @@ ROOT = Path(__file__).resolve().parent.parent
 START = ("_boot", "_main")
 # Backends that a device does not have; the crypto facade goes on to the next one. The pure one is not constant time.
 LEFT_OUT = ("microbrew/crypto/host.py", "microbrew/crypto/pure/")
+# Files for some chips only, which their board.mk names in BOARD_FREEZES; as in manifest_device.py.
+CHIP = ("microbrew/crypto/hardware.py", "microbrew/radio/nrf52840.py")
 
 
 def sources(board: Path) -> dict[str, str]:
     """Module name to text of all that a release of a board may be made of."""
     firmware = ROOT / "firmware"
     paths = sorted(str(path.relative_to(firmware)) for path in (firmware / "microbrew").rglob("*.py"))
-    found = read(firmware, [path for path in paths if not path.startswith(LEFT_OUT)])
+    left_out = LEFT_OUT + tuple(set(CHIP) - set(os.environ.get("BOARD_FREEZES", "").split()))
+    found = read(firmware, [path for path in paths if not path.startswith(left_out)])
     for folder in (ROOT / "boards/common/modules", board / "modules"):
         found |= read(folder, sorted(path.name for path in folder.glob("*.py")))
     return found

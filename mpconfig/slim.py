@@ -4,13 +4,13 @@ Whole-program, as a linker's section collection is, and possible because a relea
 
 * constants (integers, short texts) are put where they are used, also across modules, which MicroPython's ``const``
   does within one module only; so a module of protocol numbers takes no RAM
-* what nothing refers to is left out: modules, functions, classes, methods, imports
-* ``__slots__``, docstrings, ``__repr__`` and ``from None`` are left out; MicroPython does nothing with the first
-  two and the last, and no log has the third
+* what cannot be reached from the start is left out: modules, functions, classes, methods, imports
+* ``__slots__``, docstrings and ``from None`` are left out, with which MicroPython does nothing; so are ``__repr__``
+  where ``repr`` is not called, and methods that only say that a subclass has them
 * names that begin with an underscore, and parameters that no call names, become short: each name costs flash
 
-What it cannot follow it refuses (SlimError): a module used as a value, a star import. Names are resolved by binding:
-a name bound twice in a module is never taken for a constant. Members of classes are kept by name, whoever's they are.
+What it cannot follow it refuses (SlimError): a module used as a value, a star import. A name that is bound twice in a
+module is never taken for a constant. Of classes every member is kept whose name is looked up in any object.
 """
 
 import ast
@@ -57,7 +57,8 @@ class Module:
                 for alias in node.names:
                     full = f"{node.module}.{alias.name}"
                     binding = Binding(full, None) if full in known else Binding(node.module, alias.name)
-                    self.bindings[alias.asname or alias.name] = binding
+                    if self.bindings.setdefault(alias.asname or alias.name, binding) != binding:
+                        raise SlimError(f"{name}: {alias.asname or alias.name} is imported from two places")
             elif isinstance(node, ast.Import):
                 for alias in node.names:
                     if "." in alias.name and alias.name in known:
@@ -131,12 +132,18 @@ class Program:
         self.modules = {name: Module(name, tree, trees) for name, tree in trees.items()}
         self.outside = [Module("", ast.parse(text), trees) for text in outside]
         self._constants: dict[Binding, int | str | None] = {}
+        # What somebody assigns to from elsewhere is none.
+        for module in [*self.modules.values(), *self.outside]:
+            for node in ast.walk(module.tree):
+                if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+                    binding = module.resolve(node)
+                    if binding is not None:
+                        self._constants[binding] = None
         for module in self.modules.values():
             _Inliner(self, module).visit(module.tree)
         for module in self.modules.values():
             _strip(module.tree)
-        while self._collect():
-            pass
+        self._collect()
         for module in self.modules.values():
             _tidy(module.tree)
         _number_parameters(self)
@@ -191,57 +198,117 @@ class Program:
 
     # What nothing refers to
 
-    def _collect(self) -> bool:
-        """Leave out what nothing refers to; False when there was nothing."""
-        everything = [*self.modules.values(), *self.outside]
-        members: set[str] = set()
+    def _collect(self) -> None:
+        """Leave out what cannot be reached from the roots: modules, and what modules and classes define."""
+        waiting = [unit for name in sorted(self.roots) for unit in self._units_of(name)]
+        for module in self.outside:
+            waiting.append(Unit(module, module.tree, None, None))
+        arrived = set(self.roots)
         used: set[Binding] = set()
-        for module in everything:
-            members |= _members(module.tree)
-            used |= self._references(module)
-        changed = False
-        for module in self.modules.values():
-            changed |= _Collector(module, used, members).run()
-        reached = set(self.roots)
-        queue = sorted(reached | {binding.module for module in self.outside for binding in module.bindings.values()})
-        while queue:
-            name = queue.pop()
-            reached.add(name)
-            if name not in self.modules:
-                continue
-            found = [binding.module for binding in self._imports(self.modules[name])]
-            if "." in name:
-                found.append(name.rpartition(".")[0])
-            queue += [other for other in found if other not in reached]
-        for name in sorted(self.modules.keys() - reached):
+        members: set[str] = set()
+        live: set[int] = set()
+        while True:
+            due: list[Unit] = []
+            rest: list[Unit] = []
+            for unit in waiting:
+                (due if unit.is_needed(used, members) else rest).append(unit)
+            if not due:
+                break
+            waiting = rest
+            for unit in due:
+                live.add(id(unit.node))
+                found = self._references(unit, members)
+                used |= found
+                waiting += unit.members()
+                # Importing a module imports the packages that it is in.
+                for name in sorted({binding.module for binding in found}):
+                    for package in (name, *(name.rsplit(".", depth)[0] for depth in range(1, name.count(".") + 1))):
+                        if package not in arrived:
+                            arrived.add(package)
+                            waiting += self._units_of(package)
+        for name in sorted(self.modules.keys() - arrived):
             del self.modules[name]
-            changed = True
-        return changed
+        for module in self.modules.values():
+            _keep(module.tree, live)
 
-    def _imports(self, module: Module) -> list[Binding]:
-        present = {name for node in ast.walk(module.tree) if isinstance(node, ast.alias) for name in _bound_by(node)}
-        return [binding for name, binding in module.bindings.items() if name in present]
+    def _units_of(self, name: str) -> "list[Unit]":
+        module = self.modules.get(name)
+        if module is None:
+            return []
+        units = []
+        for statement in module.tree.body:
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                units += [Unit(module, alias, alias.asname or alias.name, None) for alias in statement.names]
+            else:
+                units.append(Unit(module, statement, _defined(statement), None))
+        return units
 
-    def _references(self, module: Module) -> set[Binding]:
-        found = {binding for binding in self._imports(module) if binding.name is not None}
-        inner = set()
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.Attribute):
+    def _references(self, unit: "Unit", members: set[str]) -> set[Binding]:
+        """What the node names; adds to ``members`` what it looks up in objects."""
+        module = unit.module
+        found = set()
+        bases = set()
+        for node in unit.own():
+            if isinstance(node, ast.alias):
+                found.add(module.bindings[node.asname or node.name])
+            elif isinstance(node, ast.Attribute):
                 binding = module.resolve(node)
                 if binding is not None:
                     found.add(binding)
-                    inner.add(id(node.value))
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "const":
-                inner.add(id(node.func))  # the compiler's own, whatever it is bound to
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and not (
-                node.id == "const" and id(node) in inner
-            ):
-                found.add(Binding(module.name, node.id))
+                    bases.add(id(node.value))
+                if isinstance(node.ctx, ast.Load):
+                    members.add(node.attr)
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                if node.func.id in ("getattr", "hasattr"):
+                    members |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)}
+                elif node.func.id == "const":
+                    bases.add(id(node.func))  # the compiler's own, whatever it is bound to
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                 binding = module.bindings.get(node.id)
-                if module.name and binding and binding.name is None and binding.module in self.modules:
-                    if id(node) not in inner:
+                if module.name and id(node) not in bases and binding and binding.module in self.modules:
+                    if binding.name is None:
                         raise SlimError(f"{module.name}: module {node.id} is used as a value")
+                if node.id == "repr":
+                    members.add("__repr__")
+                if node.id != "const" or id(node) not in bases:
+                    found.add(Binding(module.name, node.id))
         return found
+
+
+class Unit(NamedTuple):
+    """What is kept or left out as a whole: a statement of a module or class, or one name of an import.
+
+    ``name``: what it defines, None if it does something. ``owner``: its class, None for a module.
+    """
+
+    module: Module
+    node: ast.AST
+    name: str | None
+    owner: str | None
+
+    def is_needed(self, used: set[Binding], members: set[str]) -> bool:
+        """Whether something refers to it. Special methods belong to their class."""
+        if self.name is None:
+            return True
+        if self.owner is None:
+            return Binding(self.module.name, self.name) in used
+        if self.name.startswith("__") and self.name not in ("__slots__", "__repr__"):
+            return True
+        return self.name in members and not _is_abstract(self.node)
+
+    def members(self) -> "list[Unit]":
+        """The units of a class."""
+        if not isinstance(self.node, ast.ClassDef):
+            return []
+        return [Unit(self.module, item, _defined(item), self.node.name) for item in self.node.body]
+
+    def own(self) -> Iterator[ast.AST]:
+        """The nodes that belong to it, a name's owner before the name."""
+        if isinstance(self.node, ast.ClassDef):
+            for part in [*self.node.bases, *self.node.decorator_list]:
+                yield from ast.walk(part)
+        else:
+            yield from ast.walk(self.node)
 
 
 def _target(node: ast.stmt) -> str | None:
@@ -251,57 +318,22 @@ def _target(node: ast.stmt) -> str | None:
     return None
 
 
-def _members(tree: ast.Module) -> set[str]:
-    """Names by which members of objects may be looked up."""
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-            found.add(node.attr)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id in ("getattr", "hasattr"):
-                found |= {arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
-    return found
+def _is_abstract(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef) and ast.unparse(node.body[-1]) == "raise NotImplementedError"
 
 
-class _Collector(ast.NodeTransformer):
-    """Takes out of one module what is not in ``used``, and of its classes what is not in ``members``."""
-
-    def __init__(self, module: Module, used: set[Binding], members: set[str]) -> None:
-        self.module = module
-        self.used = used
-        self.members = members
-        self.changed = False
-
-    def run(self) -> bool:
-        self.visit(self.module.tree)
-        return self.changed
-
-    def visit_Module(self, node: ast.Module) -> ast.AST:
-        node.body = [item for item in node.body if self._keeps(_defined(item), self._is_used)]
-        return self.generic_visit(node)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        node.body = [item for item in node.body if self._keeps(_defined(item), self._is_member)] or [ast.Pass()]
-        return self.generic_visit(node)
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
-        node.names = [alias for alias in node.names if self._keeps(alias.asname or alias.name, self._is_used)]
-        return node if node.names else ast.Pass()
-
-    def visit_Import(self, node: ast.Import) -> ast.AST:
-        node.names = [alias for alias in node.names if self._keeps(alias.asname or alias.name, self._is_used)]
-        return node if node.names else ast.Pass()
-
-    def _keeps(self, name: str | None, is_needed: "type | object") -> bool:
-        kept = name is None or is_needed(name)  # type: ignore[operator]
-        self.changed |= not kept
-        return bool(kept)
-
-    def _is_used(self, name: str) -> bool:
-        return Binding(self.module.name, name) in self.used
-
-    def _is_member(self, name: str) -> bool:
-        return name in self.members or (name.startswith("__") and name not in ("__slots__", "__repr__"))
+def _keep(tree: ast.Module, live: set[int]) -> None:
+    """Take out of a module what is not in ``live``."""
+    body: list[ast.stmt] = []
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            node.names = [alias for alias in node.names if id(alias) in live]
+            body += [node] if node.names else []
+        elif id(node) in live:
+            if isinstance(node, ast.ClassDef):
+                node.body = [item for item in node.body if id(item) in live] or [ast.Pass()]
+            body.append(node)
+    tree.body = body
 
 
 def _defined(node: ast.stmt) -> str | None:

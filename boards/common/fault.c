@@ -54,10 +54,14 @@ const struct fault_record *fault_kept(void) {
     return kept_is_whole == KEPT && cause_of_this_start != RESET_POWER_ON ? &kept : NULL;
 }
 
-static void put(char c) {
+static void flush(void) {
     // Bounded: a console that nobody reads must not keep a dead device from starting again.
     for (int i = 0; i < 1000000 && !board_uart_tx_ready(0); i++) {
     }
+}
+
+static void put(char c) {
+    flush();
     board_uart_tx(0, c);
 }
 
@@ -121,6 +125,7 @@ __attribute__((used, noreturn)) static void fault_report(const uint32_t *frame, 
     put_register(" mmfar", SCB_MMFAR);
     put_register(" bfar", SCB_BFAR);
     put_text("\r\n*** reset\r\n");
+    flush();
     reset_because(watchdog ? RESET_WATCHDOG : RESET_FAULT);
 }
 

@@ -56,8 +56,10 @@ int main(void) {
         #if MICROBREW_CONSOLE
         readline_init0();
         #endif
+        #if !MICROBREW_APP
         pyexec_frozen_module("_boot.py", false);
-        #if MICROBREW_RELEASE
+        #endif
+        #if MICROBREW_RELEASE || MICROBREW_APP
         pyexec_frozen_module("_main.py", MICROBREW_CONSOLE);
         #else
         run_programs();

@@ -1,4 +1,4 @@
-// machine.UART over uart.h; included by extmod/machine_uart.c. UART 0 is the console and not to be had.
+// machine.UART over uart.h; included by extmod/machine_uart.c. UART 0 is the console and not to be had but by an APP.
 // `timeout`: ms to wait for the first byte of a read, and for the line on a write; default 0, never wait to read.
 
 #include "py/mperrno.h"
@@ -52,7 +52,7 @@ static void mp_machine_uart_init_helper(machine_uart_obj_t *self, size_t n_args,
 static mp_obj_t mp_machine_uart_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     mp_arg_check_num(n_args, n_kw, 1, 2, true);
     mp_int_t port = mp_obj_get_int(args[0]);
-    if (port < 1 || port >= BOARD_UARTS) {
+    if (port < (MICROBREW_APP ? 0 : 1) || port >= BOARD_UARTS) {
         mp_raise_ValueError(MP_ERROR_TEXT("no such UART"));
     }
     machine_uart_obj_t *self = &uarts[port];

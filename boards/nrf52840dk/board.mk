@@ -6,6 +6,8 @@ BOARD_C := board.c entropy.c entropy_health.c flash.c ticks_timer.c uarte.c
 BOARD_TICKS := board
 # firmware/native/radio/micropython.mk builds the radio core of this chip into the image.
 BOARD_RADIO := nrf52840
+# firmware/native/hardware/micropython.mk likewise, for AES by its ECB.
+BOARD_AES := nrf52840
 # Files of our package that only this chip has (mpconfig/manifest_device.py).
-export BOARD_FREEZES := microbrew/radio/nrf52840.py
+export BOARD_FREEZES := microbrew/crypto/hardware.py microbrew/radio/nrf52840.py
 CFLAGS += -I$(ROOT)/firmware/native/crypto -I$(ROOT)/firmware/native/radio

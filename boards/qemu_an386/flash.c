@@ -17,6 +17,7 @@ static uint8_t content[BOARD_FLASH_SIZE] __attribute__((section(".emulated_flash
 static int file = -1;
 static uint32_t operations;
 static uint32_t cut;
+static uint32_t after;
 
 static bool write_through(uint32_t offset, size_t length) {
     operations++;
@@ -26,7 +27,7 @@ static bool write_through(uint32_t offset, size_t length) {
     }
     bool done = file < 0 || length == 0
         || (semihosting_seek(file, offset) && semihosting_write(file, content + offset, length));
-    if (power_fails) {
+    if (power_fails || (after && operations == after)) {
         semihosting_exit(POWER_CUT_STATUS);
     }
     return done;
@@ -51,6 +52,7 @@ void flash_init(void) {
         semihosting_exit(1);
     }
     option_number("cut", &cut);
+    option_number("after", &after);
 }
 
 bool board_flash_read(uint32_t offset, void *buf, size_t length) {

@@ -4,6 +4,7 @@
 //   heap=BYTES   Python heap, 16384 or more
 //   seed=N       os.urandom repeats from run to run. FOR MEASUREMENTS ONLY, and not in a release image
 //   cut=N        power fails in the middle of the N-th flash operation: the emulator ends with status 86
+//   after=N      power fails right after the N-th flash operation, before the firmware goes on; the same status
 
 #ifndef MICROBREW_OPTIONS_H
 #define MICROBREW_OPTIONS_H

@@ -24,7 +24,10 @@ COMMANDS = {
     "jrc": ("jrc", "The join registrar/coordinator."),
     "masa": ("masa", "The manufacturer's voucher service."),
     "factory": ("factory", "Make device identities."),
+    "emulate": ("emulator", "Run a board's image on an emulated chip, in the air of the others."),
+    "board": ("board", "Put the firmware onto a board."),
     "edhoc": ("edhoc_peer", "An EDHOC peer for interoperability tests, with a trace of every value."),
+    "sniff": ("sniff", "Write what a radio hears to a live pcap for Wireshark."),
     "decode": ("decode", "Explain a message, frame, voucher or capture."),
 }
 

@@ -5,6 +5,7 @@ store directory of the factory's, written to its flash over its console, by an i
 """
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ ROUTER = "00124b0000000100"
 class BoardNetwork(Network):
     """``boards``: names of the devices that are boards. They run the image ``variant`` with ``heap`` bytes of heap."""
 
-    def __init__(self, root: Path, boards: str, loss: float = 0.0, seed: int = 1, variant: str = "release") -> None:
+    def __init__(
+        self, root: Path, boards: Iterable[str], loss: float = 0.0, seed: int = 1, variant: str = "release"
+    ) -> None:
         super().__init__(root, loss, seed)
         self.variant = variant
         self.heap: int | None = None
@@ -67,7 +70,7 @@ class BoardNetwork(Network):
     def device_argv(self, name: str, reset: bool) -> list[str]:
         if name not in self._radios:
             return super().device_argv(name, reset)
-        return parts.emulated_board(IMAGES[self.variant], self.flash(name), self._radios[name], self.heap)
+        return parts.emulated_board(IMAGES[self.variant], self.flash(name), self._radios[name], heap=self.heap)
 
     async def _launch(self, name: str, argv: list[str], ready: str | None = None, on_line: Any = None) -> Any:
         if name == "ether":

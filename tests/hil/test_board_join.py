@@ -9,7 +9,7 @@ DEVICES = {name: f"00124b00000006{ord(name):02x}" for name in "abc"}
 
 
 @pytest.fixture
-def network(tmp_path: Path):
+def network(images: None, tmp_path: Path):
     world = BoardNetwork(tmp_path, "ab", loss=0.02)
     try:
         world.one_site(DEVICES, ("R", "a"), ("a", "b"), ("b", "c"))

@@ -323,7 +323,7 @@ def test_a_setup_that_is_refused_is_an_error_that_names_the_step(dev: Path) -> N
 
 def test_before_it_is_started_and_after_it_is_stopped_it_refuses(radio: Radio) -> None:
     calls = "r.send(buf, 10, 0)", "r.tune(15)", "r.filter(1, 1)", "r.energy(15, 1)"
-    attempt = "for f in (%s):\n" % ", ".join("lambda: " + call for call in calls)
+    attempt = "for f in ({}):\n".format(", ".join("lambda: " + call for call in calls))
     attempt += " try:\n  f(); print('done')\n except OSError as e:\n  print(e.errno)"
     radio.repl("r.stop()")
     assert radio.repl(attempt).split() == ["19"] * 4

@@ -20,23 +20,7 @@ DEV = ROOT / "build/firmware/qemu_an386-dev/firmware.elf"
 RELEASE = ROOT / "build/firmware/qemu_an386-release/firmware.elf"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def images() -> None:
-    """Builds both variants, from sources that make fetches."""
-    for tool in ("arm-none-eabi-gcc", "qemu-system-arm"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"NOT TESTED, the board qemu_an386: {tool} is missing, `make toolchain` installs it")
-    for variant in ("dev", "release"):
-        built = subprocess.run(
-            ["make", "--no-print-directory", "firmware", "BOARD=qemu_an386", f"VARIANT={variant}"],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-        if built.returncode and "sources:" in built.stderr:
-            pytest.skip("NOT TESTED, the board qemu_an386: " + built.stderr.strip())
-        assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-4000:]
+pytestmark = pytest.mark.usefixtures("images")
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """The border router: its tables, the whole mesh in virtual time, and the process against the real registrar."""
 
 import asyncio
+import os
+import pty
 import signal
 import sys
 from collections import deque
@@ -23,6 +25,8 @@ from microbrew_host.border_router.flows import FIRST_DYNAMIC, FlowTable, RemoteP
 from microbrew_host.border_router.mesh import PROXY_FLOW, BorderRouter, Settings
 from microbrew_host.border_router.rpl_root import Root
 from microbrew_host.ether import Ether as ZepEther
+from microbrew_host.ether.serial_bridge import SerialBridge
+from microbrew_host.ether.serial_line import parse
 from microbrew_host.jrc import manage
 from microbrew_host.jrc.rekey import request_rekey
 
@@ -532,16 +536,24 @@ async def wait_for(condition, timeout=15):
             await asyncio.sleep(0.02)
 
 
-def test_process_joins_beacons_and_ends_on_sigterm(tmp_path):
+@pytest.mark.parametrize("radio", ["ether", "line"])
+def test_process_joins_beacons_and_ends_on_sigterm(tmp_path, radio):
     async def scenario():
         ether = ZepEther()
         await ether.start("127.0.0.1", 0)
+        air = ("--ether", f"127.0.0.1:{ether.port}")
+        bridge = SerialBridge(parse(f"pty:{tmp_path / 'radio'}"), "127.0.0.1", ether.port, ether.counters, print)
+        if radio == "line":
+            # The ether plays the radio at the other end, as a devkit would.
+            bridge.opener.prepare()
+            bridging = asyncio.create_task(bridge.run())
+            air = ("--radio", f"serial:{tmp_path / 'radio'}")
         async with jrc_support.running(jrc_support.make_registrar(tmp_path)) as server:
             manage.add(server.database, server.journal, [manage.OneTouch(ROOT, PSK)], "6lbr", None)
             coap, join = server.coap_port.local, server.jpy_port.local
             process = await Process.start(
                 "--store", make_store(tmp_path / "store"),
-                "--ether", f"127.0.0.1:{ether.port}",
+                *air,
                 "--jrc", f"{coap.host}:{coap.port}",
                 "--jpy", f"{join.host}:{join.port}",
                 "--beacon-ms", "200",
@@ -559,7 +571,50 @@ def test_process_joins_beacons_and_ends_on_sigterm(tmp_path):
                 status, rest = await process.stop()
             assert status == 0
             assert "border-router: ended" in rest
+        if radio == "line":
+            bridging.cancel()
+            await asyncio.gather(bridging, return_exceptions=True)
         ether.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_line_that_ends_ends_the_process_in_one_sentence(tmp_path):
+    master, slave = pty.openpty()
+
+    async def scenario():
+        process = await Process.start(
+            "--store", make_store(tmp_path / "store"), "--radio", f"serial:{os.ttyname(slave)}",
+            "--jrc", "127.0.0.1:5683", "--jpy", "127.0.0.1:5684",
+        )  # fmt: skip
+        # It says hello to the radio as soon as the line is open.
+        await asyncio.get_running_loop().run_in_executor(None, os.read, master, 1)
+        os.close(slave)
+        os.close(master)
+        async with asyncio.timeout(20):
+            rest = (await process.child.stdout.read()).decode()
+            await process.child.wait()
+        assert process.child.returncode == 1
+        assert rest.splitlines()[-1].startswith("microbrew: ")
+        assert "Traceback" not in rest
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "radios",
+    [(), ("--ether", "127.0.0.1:17754", "--radio", "serial:/dev/null"), ("--radio", "usb:1"), ("--radio", "tcp:1")],
+)
+def test_one_radio_must_be_named_and_only_one(tmp_path, radios):
+    async def scenario():
+        process = await Process.start(
+            "--store", make_store(tmp_path / "store"), *radios, "--jrc", "127.0.0.1:5683", "--jpy", "127.0.0.1:5684"
+        )
+        async with asyncio.timeout(30):
+            rest = (await process.child.stdout.read()).decode()
+            await process.child.wait()
+        assert process.child.returncode in (1, 2)
+        assert "--radio" in rest and "Traceback" not in rest
 
     asyncio.run(scenario())
 

@@ -321,7 +321,7 @@ def do_cojp(data):
         return
     if config.unsupported:
         cojp.parse_unsupported(cojp.encode_unsupported(config.unsupported))
-    cojp.parse_configuration(config.encode())
+    cojp.parse_configuration(cojp.encode_configuration(config))
     member = only(ValueError, membership.joined, b"n", PAN, 15, PARENT, PSK, True, config, 0)
     if member is not None:
         # What was accepted can be stored and comes back.

@@ -46,10 +46,15 @@ class TestLoad(unittest.TestCase):
         self.assertRaises(ImportError, crypto.load, "host" if MICROPYTHON else "native")
 
     def test_pure_is_the_last_resort(self):
-        self.assertEqual(self.lacking(("native", "host"), crypto.load).name, "pure")
+        self.assertEqual(self.lacking(("hardware", "native", "host"), crypto.load).name, "pure")
 
     def test_release_refuses_to_pick_a_backend_that_is_not_constant_time(self):
         self.assertRaises(CryptoError, self.lacking, ("native", "host"), lambda: crypto.load(release=True))
+
+    @unittest.skipUnless(present("hardware"), "no AES in hardware here")
+    def test_hardware_is_preferred_to_everything(self):
+        self.assertEqual(crypto.load().name, "hardware")
+        self.assertEqual(self.lacking(("hardware",), crypto.load).name, "native")
 
     def test_constant_time_backend_is_preferred(self):
         if not present("native") and not present("host"):
@@ -116,6 +121,11 @@ class TestHostKeys(TestPureKeys):
 @unittest.skipUnless(present("native"), "no native module here: make native")
 class TestNativeKeys(TestPureKeys):
     backend = "native"
+
+
+@unittest.skipUnless(present("hardware"), "no AES in hardware here")
+class TestHardwareKeys(TestPureKeys):
+    backend = "hardware"
 
 
 class TestSpki(unittest.TestCase):

@@ -152,3 +152,8 @@ class TestHost(TestPure):
 @unittest.skipUnless(present("native"), "no native module here: make native")
 class TestNative(TestPure):
     backend = "native"
+
+
+@unittest.skipUnless(present("hardware"), "no AES in hardware here")
+class TestHardware(TestPure):
+    backend = "hardware"

@@ -126,5 +126,10 @@ class TestNative(TestPure):
     backend = "native"
 
 
+@unittest.skipUnless(present("hardware"), "no AES in hardware here")
+class TestHardware(TestPure):
+    backend = "hardware"
+
+
 if __name__ == "__main__":
     unittest.main()

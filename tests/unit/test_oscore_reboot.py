@@ -377,7 +377,7 @@ class World:
         self.updates += 1
         config = cojp.Configuration(keys=[(self.updates % 254 + 1, 1, self.witness.random(16))])
         config.join_rate = self.updates
-        answer = self.exchange(self.registrar, self.device, config.encode())
+        answer = self.exchange(self.registrar, self.device, cojp.encode_configuration(config))
         return answer is not None and answer.code == numbers.CHANGED
 
     def request(self):
@@ -465,7 +465,7 @@ class Reboots(unittest.TestCase):
             world = World(self, 3)
             device = self.node_of(world)
             self.assertTrue(world.update())
-            request, binding = world.registrar.ask(cojp.Configuration(join_rate=7).encode())
+            request, binding = world.registrar.ask(cojp.encode_configuration(cojp.Configuration(join_rate=7)))
             operations = device.medium.operations
             device.medium.fails_at = operations + 1 + failing
             answer = device.serve(request)
@@ -487,7 +487,7 @@ class Reboots(unittest.TestCase):
         device.cut()
         device.boot()
         device.medium.error = 28
-        request, _ = world.registrar.ask(cojp.Configuration(join_rate=7).encode())
+        request, _ = world.registrar.ask(cojp.encode_configuration(cojp.Configuration(join_rate=7)))
         self.assertIsNone(device.serve(request))
         device.medium.error = None
         self.assertTrue(world.update())
@@ -496,7 +496,7 @@ class Reboots(unittest.TestCase):
     def test_an_update_that_was_withheld_does_not_undo_a_newer_one(self):
         world = World(self, 5)
         device = self.node_of(world)
-        late, _ = world.registrar.ask(cojp.Configuration(join_rate=7).encode())
+        late, _ = world.registrar.ask(cojp.encode_configuration(cojp.Configuration(join_rate=7)))
         self.assertTrue(world.update())
         for _ in range(2):
             answer = device.serve(late)

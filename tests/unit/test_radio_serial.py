@@ -239,6 +239,19 @@ class Chip24(Chip):
         return -90 + channel - duration_ms
 
 
+class Sniffer(Chip):
+    """A chip that measures the end of each frame, tells whether it was acknowledged, and may hear everything."""
+
+    timestamp = 0x1_2345_6789
+
+    def __init__(self):
+        super().__init__()
+        self.promiscuous = None
+
+    def set_promiscuous(self, wanted):
+        self.promiscuous = wanted
+
+
 class Line:
     """One direction of a line in memory, with at most ``bound`` bytes on the way; ``spoil`` may change them."""
 
@@ -451,6 +464,37 @@ class Ends(unittest.TestCase):
         self.mac.set_channel(26)
         self.run_line()
         self.assertTrue(self.end.is_configured)
+
+    def test_promiscuous_is_for_radios_that_can(self):
+        self.mac = SerialRadio(EUI64, self.stream, self.clock, promiscuous=True)
+        self.run_line()
+        self.assertFalse(self.end.is_configured)
+        self.assertTrue(self.mac.counters["refused"] > 0)
+        self.restart_radio(Sniffer())
+        self.run_line()
+        self.assertTrue(self.end.is_configured)
+        self.assertEqual(self.chip.promiscuous, True)
+
+    def test_a_mac_that_asks_for_nothing_special_ends_what_a_sniffer_began(self):
+        self.restart_radio(Sniffer())
+        self.chip.promiscuous = True
+        self.run_line()
+        self.assertEqual(self.chip.promiscuous, False)
+
+    def test_the_chips_own_time_stamp_goes_before_the_clock(self):
+        self.restart_radio(Sniffer())
+        self.run_line()
+        self.chip.air = [b"\x41\x88\x01"]
+        self.run_line()
+        self.assertEqual(self.mac.timestamp, 0x2345_6789)
+
+    def test_a_frame_that_was_not_acknowledged_is_told(self):
+        self.run_line()
+        self.chip.transmit = lambda buf, length: None
+        self.mac.transmit(b"\x02\x00\x07", 3)
+        self.run_line()
+        self.assertEqual(self.mac.counters, {"no_ack": 1})
+        self.assertEqual(self.end.counters["no_ack"], 1)
 
     def test_full_line_drops_frames_and_says_so(self):
         self.run_line()

@@ -6,12 +6,13 @@ interrupt it from, the watchdog runs from here on, so that no hanging loop keeps
 """
 
 import gc
-import time
 
 import board
 import board_radio
 import machine
 from microbrew import crypto
+from microbrew.compat import heap_used
+from microbrew.device import Clock, Log, live
 from microbrew.identity.idevid import Identity
 from microbrew.identity.store import Store
 from microbrew.node import Node
@@ -21,21 +22,6 @@ STORE = "/store"
 
 # Longer than the longest step, a handshake computed in Python on a slow chip.
 _WATCHDOG_MS = const(60000)
-_IDLE_MS = const(1000)
-
-
-class Clock:
-    """Milliseconds since its making; ``ticks_ms`` wraps, this does not, if asked once in a while."""
-
-    def __init__(self):
-        self._ticks = time.ticks_ms()
-        self._now = 0
-
-    def __call__(self):
-        ticks = time.ticks_ms()
-        self._now += time.ticks_diff(ticks, self._ticks)
-        self._ticks = ticks
-        return self._now
 
 
 def run():
@@ -43,23 +29,10 @@ def run():
     watchdog = None if board.CONSOLE else machine.WDT(timeout=_WATCHDOG_MS)
     backend = crypto.load(release=board.RELEASE)
     clock = Clock()
-
-    def log(_now, event, text):
-        print("%d %s %s" % (clock(), event, text))
-
+    log = Log(clock)
     store = Store(STORE)
     radio = board_radio.make(Identity.load(store, backend).eui64, clock)
+    gc.collect()
+    code = heap_used()
     node = Node(radio, store, backend, log, clock())
-    log(0, "boot", "crypto %s, serial %s" % (backend.name, node.parts.identity.serial))
-    peak = 0
-    while True:
-        now = clock()
-        deadline = node.step(now)
-        if watchdog is not None:
-            watchdog.feed()
-        gc.collect()
-        used = gc.mem_alloc()
-        if used > peak:
-            peak = used
-            log(now, "heap", "peak=%d" % peak)
-        radio.wait(_IDLE_MS if deadline is None else max(0, min(_IDLE_MS, deadline - clock())))
+    live(node, radio, clock, log, code, None if watchdog is None else watchdog.feed)

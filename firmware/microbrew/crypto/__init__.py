@@ -124,16 +124,7 @@ class Crypto:
 
     def hkdf_expand(self, prk, info, length):
         """HKDF-Expand with SHA-256 (RFC 5869 section 2.3), up to 8160 bytes."""
-        if length > 255 * _HASH_LEN:
-            raise ValueError("HKDF-Expand: too long")
-        out = bytearray()
-        block = b""
-        counter = 1
-        while len(out) < length:
-            block = self.hmac(prk, block + info + bytes((counter,)))
-            out.extend(block)
-            counter += 1
-        return bytes(out[:length])
+        raise NotImplementedError
 
 
 def need_curve(curve, curves):
@@ -197,12 +188,16 @@ def public_from_spki(spki):
 
 
 def load(name=None, release=False):
-    """An instance of the named backend, or of the best one present: native, then host, then pure.
+    """An instance of the named backend, or of the best one present: hardware, native, host, pure.
 
     ``release``: a build flag. With it set, ``pure`` is never chosen by default, only when named, because it
     is not constant time. Raises ValueError for a name that is not known, ImportError for a named backend that
     this machine lacks, CryptoError if a release finds no constant-time backend.
     """
+    if name == "hardware":
+        from microbrew.crypto.hardware import HardwareCrypto
+
+        return HardwareCrypto(release=release)
     if name == "native":
         from microbrew.crypto.native import NativeCrypto
 
@@ -217,7 +212,7 @@ def load(name=None, release=False):
         return PureCrypto()
     if name is not None:
         raise ValueError("unknown crypto backend: " + name)
-    for name in ("native", "host"):
+    for name in ("hardware", "native", "host"):
         try:
             return load(name, release)
         except ImportError:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from microbrew.crypto import ED25519, P256, X25519, Crypto, PrivateKey, check_ccm, need_curve, secret_of
+from microbrew.crypto.pure import hashing
 from microbrew.errors import CryptoError
 
 _ES256 = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
@@ -76,6 +77,9 @@ class HostCrypto(Crypto):
 
     def hmac(self, key, data):
         return hmac.digest(bytes(key), bytes(data), "sha256")
+
+    def hkdf_expand(self, prk, info, length):
+        return hashing.hkdf_expand(self.hmac, prk, info, length)
 
     def ccm_seal(self, key, nonce, aad, plaintext, tag_len):
         check_ccm(key, nonce, aad, len(plaintext), tag_len)

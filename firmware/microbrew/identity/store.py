@@ -161,7 +161,7 @@ class Store:
         self._remove(name)
 
     def factory_reset(self):
-        """Forget every network, keep what the factory wrote. Raises StoreError; can be repeated.
+        """Forget every network, keep what the factory wrote (``factory*``). Raises StoreError; can be repeated.
 
         Counters (``seq-*``) stay: rejoining a network yields the same link keys for the same EUI-64, and a
         number kept too long costs nothing, one used twice under a key costs the key. Replay windows
@@ -180,7 +180,7 @@ class Store:
             if name.startswith("replay-"):
                 if not one_touch:
                     late.append(name)
-            elif name != "network" and name != "factory" and not name.startswith("seq-"):
+            elif name != "network" and not name.startswith("factory") and not name.startswith("seq-"):
                 order.append(name)
         for name in order + late:
             self._remove(name)

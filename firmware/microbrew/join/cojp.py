@@ -73,28 +73,29 @@ class Configuration:
         self.join_rate = join_rate
         self.unsupported = []
 
-    def encode(self):
-        """The CBOR map, absent members left out."""
-        out = {}
-        if self.keys:
-            flat = []
-            for key_id, usage, value in self.keys:
-                flat.append(key_id)
-                if usage != 0:
-                    flat.append(usage)
-                flat.append(value)
-            out[_KEY_SET] = flat
-        if self.short_address is not None:
-            out[_SHORT_IDENTIFIER] = [self.short_address]
-            if self.lease_hours is not None:
-                out[_SHORT_IDENTIFIER].append(self.lease_hours)
-        if self.jrc_address is not None:
-            out[_JRC_ADDRESS] = self.jrc_address
-        if self.blacklist is not None:
-            out[_BLACKLIST] = self.blacklist
-        if self.join_rate is not None:
-            out[_JOIN_RATE] = self.join_rate
-        return cbor.encode(out)
+
+def encode_configuration(config):
+    """The CBOR map of a Configuration, absent members left out."""
+    out = {}
+    if config.keys:
+        flat = []
+        for key_id, usage, value in config.keys:
+            flat.append(key_id)
+            if usage != 0:
+                flat.append(usage)
+            flat.append(value)
+        out[_KEY_SET] = flat
+    if config.short_address is not None:
+        out[_SHORT_IDENTIFIER] = [config.short_address]
+        if config.lease_hours is not None:
+            out[_SHORT_IDENTIFIER].append(config.lease_hours)
+    if config.jrc_address is not None:
+        out[_JRC_ADDRESS] = config.jrc_address
+    if config.blacklist is not None:
+        out[_BLACKLIST] = config.blacklist
+    if config.join_rate is not None:
+        out[_JOIN_RATE] = config.join_rate
+    return cbor.encode(out)
 
 
 def parse_configuration(buf):

@@ -31,11 +31,12 @@ class SerialRadio(Radio):
 
     Both return a count, or None; a file, a non-blocking socket and a ``machine.UART`` of MicroPython will do.
     ``clock()`` gives monotonic ms. ``line_ms``: how long the longest frame takes on the line, there, and an
-    acknowledgement back; 30 for 115200 baud. Of the frame that ``receive_into`` returned last: ``lqi``, ``rssi``
-    (dBm, -128: not measured), ``timestamp`` (us of the radio's clock, wraps at 2**32).
+    acknowledgement back; 30 for 115200 baud. ``promiscuous``: receive every frame on the channel, acknowledge none; a
+    radio that cannot refuses and ``counters["refused"]`` grows. Of the frame that ``receive_into`` returned last:
+    ``lqi``, ``rssi`` (dBm, -128: not measured), ``timestamp`` (us of the radio's clock, wraps at 2**32).
     """
 
-    def __init__(self, eui64, stream, clock, line_ms=30):
+    def __init__(self, eui64, stream, clock, line_ms=30, promiscuous=False):
         if len(eui64) != 8:
             raise ValueError("EUI-64 must be 8 bytes")
         self.eui64 = eui64
@@ -50,6 +51,7 @@ class SerialRadio(Radio):
         self.counters = {}
         self._stream = stream
         self._clock = clock
+        self._flags = wire.PROMISCUOUS if promiscuous else 0
         self._channel = DEFAULT_CHANNEL
         self._pan_id = self._short = _NONE
         self._out = wire.Writer(stream.write)
@@ -101,7 +103,8 @@ class SerialRadio(Radio):
         buf[pos + 1 : pos + 3] = self._pan_id.to_bytes(2, "big")
         buf[pos + 3 : pos + 5] = self._short.to_bytes(2, "big")
         buf[pos + 5 : pos + 13] = self.eui64
-        self._send(wire.CONFIGURE, 13)
+        buf[pos + 13] = self._flags
+        self._send(wire.CONFIGURE, 14 if self._flags else 13)
 
     def transmit(self, buf, length):
         if not 0 < length <= _MAX_FRAME:

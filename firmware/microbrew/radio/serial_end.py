@@ -1,7 +1,7 @@
 """The radio's end of docs/serial-radio.md: has a ``Radio`` do what the MAC at the other end of a stream says.
 
 Sans-IO but for the radio. An ether's bridge runs it over a node of its air, a devkit over its chip. Left out: CSMA-CA
-and waiting for acknowledgements (NO_ACK), which are a driver's affair where the hardware does them.
+and waiting for acknowledgements, which are a driver's affair where the hardware does them.
 """
 
 from microbrew.compat import const
@@ -16,7 +16,8 @@ _UNMEASURED = const(0x80)
 class RadioEnd:
     """``radio``: a Radio that also has ``set_address(eui64)``, False if it may not have that one.
 
-    It may have ``rssi`` (dBm) of the frame last received, and ``energy(channel, duration_ms)`` in dBm. ``write(view)``
+    Its ``transmit`` may return None: sent, but not acknowledged. It may have ``rssi`` (dBm) and ``timestamp`` (us) of
+    the frame last received, ``energy(channel, duration_ms)`` in dBm, and ``set_promiscuous(wanted)``. ``write(view)``
     takes all of a message and returns its length, or 0 if the line is full; ``clock_us()`` gives us. The MAC is
     promised to have up to ``credits`` frames taken before it hears of the first.
     """
@@ -72,7 +73,10 @@ class RadioEnd:
                 self._overflowed = not self._send(wire.ERROR, 1)
             out = self._out.buf
             pos = wire.CONTENT
-            out[pos : pos + 4] = (self._clock_us() & 0xFFFFFFFF).to_bytes(4, "big")
+            stamp = getattr(radio, "timestamp", None)
+            if stamp is None:
+                stamp = self._clock_us()
+            out[pos : pos + 4] = (stamp & 0xFFFFFFFF).to_bytes(4, "big")
             out[pos + 4] = radio.lqi
             out[pos + 5] = getattr(radio, "rssi", _UNMEASURED) & 0xFF
             out[pos + 6 : pos + 6 + length] = memoryview(frame)[:length]
@@ -93,6 +97,8 @@ class RadioEnd:
         pos = wire.CONTENT
         out[pos] = wire.VERSION
         out[pos + 1] = wire.HARDWARE_ACK if self._radio.hardware_ack else 0
+        if hasattr(self._radio, "set_promiscuous"):
+            out[pos + 1] |= wire.CAN_BE_PROMISCUOUS
         out[pos + 2 : pos + 4] = self._radio.ack_wait_ms.to_bytes(2, "big")
         out[pos + 4] = self._credits
         self._send(wire.HELLO, 5)
@@ -106,13 +112,13 @@ class RadioEnd:
             self._hello()
             return
         if kind == wire.CONFIGURE and length >= 13:
-            status = self._configure(content, pos)
+            status = self._configure(content, pos, content[pos + 13] if length > 13 else 0)
         elif kind == wire.TRANSMIT and 0 < length <= _MAX_FRAME:
             status = wire.NOT_CONFIGURED
             if self.is_configured:
                 sent = self._radio.transmit(self._in.view[pos : pos + length], length)
-                status = wire.BUSY if sent is False else wire.OK
-                self._count("channel_busy" if status else "sent")
+                status = wire.BUSY if sent is False else wire.NO_ACK if sent is None else wire.OK
+                self._count("channel_busy" if sent is False else "no_ack" if sent is None else "sent")
         elif kind == wire.ENERGY and length >= 3:
             energy = getattr(self._radio, "energy", None)
             if energy:
@@ -133,9 +139,15 @@ class RadioEnd:
         out[wire.CONTENT + 2] = dbm & 0xFF
         self._send(wire.ENERGY_LEVEL, 3)
 
-    def _configure(self, content, pos):
+    def _configure(self, content, pos, flags):
         radio = self._radio
         self.is_configured = False
+        promiscuous = flags & wire.PROMISCUOUS != 0
+        if hasattr(radio, "set_promiscuous"):
+            radio.set_promiscuous(promiscuous)
+        elif promiscuous:
+            self._count("refused")
+            return wire.REFUSED
         if not 11 <= content[pos] <= 26 or radio.set_address(bytes(content[pos + 5 : pos + 13])) is False:
             self._count("refused")
             return wire.REFUSED

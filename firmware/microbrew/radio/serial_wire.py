@@ -39,6 +39,10 @@ FAULT = const(2)
 
 # Flags in a HELLO.
 HARDWARE_ACK = const(1)
+CAN_BE_PROMISCUOUS = const(2)
+
+# Flags in a CONFIGURE.
+PROMISCUOUS = const(1)
 
 # Where content begins in the buffers of Writer and Reader, and how much of it there may be.
 CONTENT = const(4)

@@ -51,9 +51,10 @@ def command(image: Path, console: str, radio: str, *, icount: bool = False, **op
 class Qemu:
     """A board that runs. ``console`` and ``radio`` are the paths of its UARTs 0 and 1.
 
-    ``flash``: file that keeps the store. ``heap``: bytes. ``seed``: repeats os.urandom, for measurements. ``cut``:
-    power fails at this flash operation. ``icount``: each instruction takes 1 ns of the board's time and waiting none
-    of ours, so that runs repeat; without, the board's time is wall time. Raises QemuFailed.
+    ``flash``: file that keeps the store. ``heap``: bytes. ``seed``: repeats os.urandom, for measurements. ``cut``,
+    ``after``: power fails in the middle of, or right after, this flash operation. ``icount``: each instruction takes
+    1 ns of the board's time and waiting none of ours, so that runs repeat; without, the board's time is wall time.
+    Raises QemuFailed.
     """
 
     def __init__(
@@ -64,9 +65,10 @@ class Qemu:
         heap: int | None = None,
         seed: int | None = None,
         cut: int | None = None,
+        after: int | None = None,
         icount: bool = False,
     ) -> None:
-        options = {"flash": flash, "heap": heap, "seed": seed, "cut": cut}
+        options = {"flash": flash, "heap": heap, "seed": seed, "cut": cut, "after": after}
         # Stopped at first, until somebody listens.
         argv = [*command(image, "pty", "pty", icount=icount, **options), "-S", "-qmp", "stdio"]
         self._process = subprocess.Popen(  # noqa: S603 - our own words, no shell

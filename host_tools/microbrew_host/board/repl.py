@@ -1,6 +1,7 @@
 """The raw REPL of a board, over mpremote's serial transport."""
 
 import contextlib
+import io
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,10 @@ from microbrew_host.board.errors import BoardError
 
 # Longest silence of a board that has something to say; it may be an emulated one on a busy machine.
 _SILENCE_SECONDS = 10.0
+_ENTER_SECONDS = 1.5
+_ATTEMPTS = 12
+_QUIET_SECONDS = 0.1
+_BANNER = b"raw REPL; CTRL-B to exit\r\n"
 
 
 class Failed(BoardError):
@@ -39,12 +44,37 @@ class Repl:
 
     def __enter__(self) -> Self:
         try:
-            with _sentences(self._path):
-                self.transport.enter_raw_repl(soft_reset=False)
+            self._enter()
         except BaseException:
             self.transport.close()
             raise
         return self
+
+    def _enter(self) -> None:
+        for attempt in range(_ATTEMPTS):
+            try:
+                # mpremote prints what it did not expect.
+                self.transport.serial.timeout = _ENTER_SECONDS
+                with _sentences(self._path), contextlib.redirect_stdout(io.StringIO()):
+                    self.transport.enter_raw_repl(soft_reset=False, timeout_overall=_ENTER_SECONDS)
+                    self._synchronise()
+                return
+            except BoardError:
+                # A board that was just starting has not seen the ctrl-C, and runs its program by now.
+                if attempt == _ATTEMPTS - 1:
+                    raise BoardError(f"{self._path}: nothing there that answers as MicroPython's REPL does") from None
+
+    def _synchronise(self) -> None:
+        """Forget answers to what was typed before; the next one is to what comes now."""
+        port = self.transport.serial
+        port.timeout = _QUIET_SECONDS
+        while port.read(4096):
+            pass
+        port.timeout = _ENTER_SECONDS
+        port.write(b"\x01")
+        if not self.transport.read_until(1, _BANNER, timeout=_ENTER_SECONDS).endswith(_BANNER):
+            raise BoardError("no banner")
+        port.timeout = _SILENCE_SECONDS
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):

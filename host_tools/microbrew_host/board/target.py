@@ -123,6 +123,7 @@ def _open_unix(name: str, flash: Path | None, heap: int | None = None) -> Target
     try:
         if flash is None:
             flash = Path(closing.enter_context(tempfile.TemporaryDirectory()))
+        flash = flash.resolve()
         flash.mkdir(exist_ok=True)
         ours, theirs = pty.openpty()
         # Held open on this side too: without anybody there the process would find its terminal gone.

@@ -38,9 +38,12 @@ def _prefix(text: str) -> bytes:
 @app.command()
 def run(
     store: Annotated[Path, typer.Option(help="Store with the border router's one-touch identity.", exists=True)],
-    ether: Annotated[str, typer.Option(help="HOST:PORT of the ether (ZEP over UDP).")],
     jrc: Annotated[str, typer.Option(help="HOST:PORT of the registrar's CoAP socket.")],
     jpy: Annotated[str, typer.Option(help="HOST:PORT of the registrar's join-port (JPY).")],
+    ether: Annotated[str | None, typer.Option(help="HOST:PORT of the ether (ZEP over UDP).")] = None,
+    radio: Annotated[
+        str | None, typer.Option(help="Instead of an ether: serial:PATH or tcp:HOST:PORT of a radio behind a line.")
+    ] = None,
     pan: Annotated[str, typer.Option(help="PAN id.")] = "0xcafe",
     channel: Annotated[int, typer.Option(help="Radio channel.", min=11, max=26)] = 15,
     network_id: Annotated[str, typer.Option(help="Network identifier in hex; by default the PAN id.")] = "",
@@ -57,8 +60,12 @@ def run(
     # Imported here so that --help does not wait for the radio and the crypto.
     from microbrew_host.border_router.mesh import Settings
     from microbrew_host.border_router.process import Process
+    from microbrew_host.border_router.radio import opener
     from microbrew_host.border_router.uplink import resolve
 
+    if (ether is None) == (radio is None):
+        raise typer.BadParameter("one of --ether and --radio is wanted")
+    open_radio = opener(None if ether is None else _address(ether), radio)
     pan_id = _number(pan)
     join_socket = resolve(_address(jpy))
     settings = Settings(
@@ -74,4 +81,4 @@ def run(
         lifetime=lifetime,
         lifetime_unit=lifetime_unit,
     )
-    Process(store, _address(ether), settings).run()
+    Process(store, open_radio, settings).run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import selectors
 import signal
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 from microbrew import crypto as crypto_facade
@@ -15,10 +15,10 @@ from microbrew.identity.sequence import Reserved
 from microbrew.identity.store import Store
 from microbrew.ip import addr
 from microbrew.mac.link import Link
-from microbrew.radio.zep import ZepRadio
 from microbrew_host.border_router.flows import FlowKey, HostAddress
 from microbrew_host.border_router.join_jrc import JOIN_FLOW, JoinJrc
 from microbrew_host.border_router.mesh import BorderRouter, Settings
+from microbrew_host.border_router.radio import HostRadio, clock, on_readable
 from microbrew_host.border_router.uplink import SocketUplink
 
 _MAX_WAIT_MS = 1000
@@ -29,15 +29,10 @@ def say(text: str) -> None:
     print(f"border-router: {text}", flush=True)  # noqa: T201
 
 
-def clock() -> int:
-    """Monotonic milliseconds."""
-    return time.monotonic_ns() // 1000000
-
-
 class Process:
     """All of one border router; ``run`` returns after ``stop``."""
 
-    def __init__(self, store_path: Path, ether: HostAddress, settings: Settings) -> None:
+    def __init__(self, store_path: Path, open_radio: Callable[[bytes], HostRadio], settings: Settings) -> None:
         crypto = crypto_facade.load()
         store = Store(str(store_path))
         identity = Identity.load(store, crypto)
@@ -45,8 +40,8 @@ class Process:
         self._stopping = False
         self._is_ready = False
         self._uplink = SocketUplink(self._selector, self._on_datagram)
-        self._radio = ZepRadio(identity.eui64, ether[0], ether[1], clock, lambda: time.time_ns() // 1000000)
-        self._selector.register(self._radio.fileno(), selectors.EVENT_READ, lambda: None)
+        self._radio = open_radio(identity.eui64)
+        self._selector.register(self._radio.fileno(), selectors.EVENT_READ, on_readable(self._radio))
         link = Link(self._radio, crypto, Reserved(store, "seq-link", Config().link_counter_step))
         self._router = BorderRouter(link, crypto.random, self._uplink, settings, say)
         self._join = JoinJrc(

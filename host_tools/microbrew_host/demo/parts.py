@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from microbrew_host.board import qemu
 from microbrew_host.demo.process import ProcessError
@@ -68,10 +69,13 @@ def device(store: Path, ether_port: int, heap: str, reset: bool = False) -> list
     return [*argv, "reset"] if reset else argv
 
 
-def emulated_board(image: Path, flash: Path, radio: int, heap: int | None = None) -> list[str]:
-    """A board in QEMU, its console on standard output, its radio's wire at the loopback TCP port ``radio``."""
+def emulated_board(image: Path, flash: Path, radio: int, **options: Any) -> list[str]:
+    """A board in QEMU, its console on standard output, its radio's wire at the loopback TCP port ``radio``.
+
+    ``options`` are those of boards/qemu_an386/options.h.
+    """
     wire = f"socket,host={LOOPBACK},port={radio},nodelay=on"
-    return qemu.command(image, "stdio", wire, flash=flash, heap=heap)
+    return qemu.command(image, "stdio", wire, flash=flash, **options)
 
 
 def interpreter() -> str:

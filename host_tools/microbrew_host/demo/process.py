@@ -52,6 +52,11 @@ class Process:
         """True while the child lives."""
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def status(self) -> int | None:
+        """Exit status; None while the child lives or before it was started."""
+        return None if self._process is None else self._process.returncode
+
     async def kill(self) -> None:
         """End it without asking, as a power cut would."""
         if self._process is not None and self._process.returncode is None:

@@ -1,5 +1,9 @@
-"""Microcontrollers at register level: images for boards run unmodified in this process, in virtual time.
+"""Microcontrollers at register level: images for boards run unmodified, in virtual time.
 
-``cortexm`` is the processor, ``nrf52840`` the chip around it. docs/emulation.md says what is modelled, where the
-timings come from, and what differs from hardware.
+``cortexm`` is the processor, ``nrf52840`` the chip around it, ``Emulator`` a board in a process of its own.
+docs/emulation.md says what is modelled, where the timings come from, and what differs from hardware.
 """
+
+from microbrew_host.emulator.emulator import POWER_CUT_STATUS, Emulator, EmulatorFailed
+
+__all__ = ["POWER_CUT_STATUS", "Emulator", "EmulatorFailed"]

@@ -15,12 +15,13 @@ struct entry {
     uint32_t address, size, cycles, instructions;
 };
 
-// The first eight fields are those of block_clock.State.
+// The first fields are those of block_clock.State.
 struct clock {
     uint64_t cycles, instructions, limit;
     int32_t pending; // priority of the most urgent exception that waits, 256 if none
     int32_t running; // priority of what runs, BASEPRI and masks aside
     uint32_t event, stopped;
+    uint64_t busy_until, busy_below; // code below this address waits until then
     reg_read read;
     emu_stop stop;
     cost cost;
@@ -50,6 +51,9 @@ static int unmasked(void *uc, struct clock *clock) {
 
 void clock_block(void *uc, uint64_t address, uint32_t size, void *user) {
     struct clock *clock = user;
+    if (clock->cycles < clock->busy_until && address < clock->busy_below) {
+        clock->cycles = clock->busy_until;
+    }
     if (clock->cycles >= clock->limit || (clock->pending < clock->running && unmasked(uc, clock))) {
         clock->stopped = 1;
         clock->stop(uc);

@@ -37,6 +37,8 @@ class State(ctypes.Structure):
         ("running", ctypes.c_int32),
         ("event", ctypes.c_uint32),
         ("stopped", ctypes.c_uint32),
+        ("busy_until", ctypes.c_uint64),
+        ("busy_below", ctypes.c_uint64),
         ("read", ctypes.c_void_p),
         ("stop", ctypes.c_void_p),
         ("cost", ctypes.c_void_p),
@@ -112,6 +114,8 @@ class BlockClock:
 
     def _block(self, uc: Uc, address: int, size: int, _: Any) -> None:
         state = self.state
+        if state.cycles < state.busy_until and address < state.busy_below:
+            state.cycles = state.busy_until
         if state.cycles >= state.limit or (state.pending < state.running and self._unmasked()):
             state.stopped = 1
             uc.emu_stop()

@@ -109,6 +109,12 @@ _FETCH = (UC_ERR_FETCH_UNMAPPED, UC_ERR_FETCH_PROT)
 _DATA = (UC_ERR_READ_UNMAPPED, UC_ERR_READ_PROT, UC_ERR_WRITE_UNMAPPED, UC_ERR_WRITE_PROT)
 
 
+_ACCESS_WRITE_PROT = 22  # UC_MEM_WRITE_PROT
+# A loop of so many cycles at most that has read the same so many times is waiting.
+_POLL_LOOP = 64
+_POLLS = 8
+
+
 class Lockup(Exception):
     """A fault while no fault handler could run, and nobody resets the chip then."""
 
@@ -142,6 +148,9 @@ class CortexM:
         self._interrupt = -1
         self._bad_address = 0
         self._bus_fault = False
+        # The last read of a peripheral, by which a loop that polls is known.
+        self._poll: tuple[int, int] = (0, 0)
+        self._poll_cycle = self._poll_period = self._polls = 0
         self.uc.hook_add(UC_HOOK_INTR, self._on_interrupt)
         self.uc.hook_add(UC_HOOK_MEM_INVALID, self._on_invalid)
         self.add(self.scb)
@@ -177,6 +186,10 @@ class CortexM:
     def stall(self, cycles: int) -> None:
         """The processor does nothing for so long (a peripheral holds its bus), while time goes on."""
         self.state.cycles += cycles
+
+    def busy_code(self, below: int, until: int) -> None:
+        """The memory below this address answers no instruction fetch before cycle ``until``: the processor waits."""
+        self.state.busy_below, self.state.busy_until = below, until
 
     def stop(self) -> None:
         """End ``run`` at the next block of code."""
@@ -222,6 +235,7 @@ class CortexM:
             except BusFault:
                 self._fail_access(page + offset)
                 return 0
+            self._polled(page + offset, value)
             if size == 4:
                 return value & 0xFFFFFFFF
             return value >> (at & 3) * 8 & (1 << size * 8) - 1
@@ -231,6 +245,7 @@ class CortexM:
             if block is None:
                 return
             at = page + offset - block.base
+            self._polls = 0
             try:
                 if size == 4:
                     block.write(at, value & 0xFFFFFFFF)
@@ -240,6 +255,26 @@ class CortexM:
                 self._fail_access(page + offset)
 
         self.uc.mmio_map(page, 0x1000, read, None, write, None)
+
+    def _polled(self, address: int, value: int) -> None:
+        """Time passes over a loop that reads one register until it changes, in whole turns of the loop."""
+        cycle = self.state.cycles
+        period = cycle - self._poll_cycle
+        same = self._poll == (address, value) and period == self._poll_period
+        self._poll, self._poll_cycle, self._poll_period = (address, value), cycle, period
+        if not same or not 0 < period <= _POLL_LOOP:
+            self._polls = 0
+            return
+        self._polls += 1
+        if self._polls < _POLLS:
+            return
+        ahead = self.schedule.next_time() - cycle
+        # Not further: a loop that gives up after so many turns must be able to.
+        if ahead <= self.hz // 500 and self.state.limit > cycle:
+            turns = (min(ahead, self.state.limit - cycle) - 1) // period
+            if turns > 0:
+                self.state.cycles += turns * period
+                self._poll_cycle = self.state.cycles
 
     def _fail_access(self, address: int) -> None:
         self._bad_address = address
@@ -311,6 +346,9 @@ class CortexM:
         try:
             uc.emu_start(uc.reg_read(UC_ARM_REG_PC) | 1, _NOWHERE)
         except UcError as failure:
+            # The binding forgets what a hook raised if the run ended by an error.
+            if uc._hook_exception is not None:
+                raise uc._hook_exception from None
             error = failure.errno
         if self._bus_fault:
             self._bus_fault = False
@@ -424,6 +462,9 @@ class CortexM:
         uc.reg_write(UC_ARM_REG_XPSR, xpsr)
         uc.reg_write(UC_ARM_REG_CONTROL, control & 1)
         uc.reg_write(UC_ARM_REG_LR, link)
+        state = self.state
+        if self.scb.vtor < state.busy_below and state.cycles < state.busy_until:
+            state.cycles = state.busy_until
         vector = struct.unpack("<I", uc.mem_read(self.scb.vtor + 4 * number, 4))[0]
         uc.reg_write(UC_ARM_REG_PC, vector | 1)
 
@@ -509,6 +550,3 @@ class CortexM:
             self.on_lockup()
             return
         self._enter(HARD_FAULT, tail=False)
-
-
-_ACCESS_WRITE_PROT = 22

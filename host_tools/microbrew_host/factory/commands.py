@@ -1,6 +1,7 @@
 """``microbrew factory``: make a manufacturer, make devices, look at a device."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy import Engine
 
 from microbrew_host.factory import certificates, eui64, manufacturer
 from microbrew_host.factory.inspect import describe
@@ -19,6 +21,14 @@ from microbrew_host.masa.database import open_database
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Make device identities.")
 
 MAX_COUNT = 1_000_000
+
+
+class Key(StrEnum):
+    """Where the private key of a board is made."""
+
+    ON_DEVICE = "on-device"
+    HERE = "here"
+
 
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="The manufacturer's directory.")]
 
@@ -45,7 +55,7 @@ def init(
 @app.command()
 def provision(
     dir: Dir,
-    out: Annotated[Path, typer.Option(help="Directory for the stores, one per device.")],
+    out: Annotated[Path | None, typer.Option(help="Directory for the stores, one per device.")] = None,
     count: Annotated[int | None, typer.Option(min=1, max=MAX_COUNT, help="How many devices.")] = None,
     first: Annotated[str | None, typer.Option(help="EUI-64 of the first of --count devices.")] = None,
     eui64_list: Annotated[list[str] | None, typer.Option("--eui64", help="EUI-64 of one device.")] = None,
@@ -53,11 +63,33 @@ def provision(
         str | None, typer.Option(help="Serial number of the one --eui64, if it is not the EUI-64 itself.")
     ] = None,
     one_touch: Annotated[bool, typer.Option(help="A pre-shared key instead of an IDevID.")] = False,
+    target: Annotated[
+        str | None, typer.Option(help="Instead of --out: a board, as a serial port or the name of an emulated one.")
+    ] = None,
+    flash: Annotated[Path | None, typer.Option(help="What keeps the store of an emulated --target.")] = None,
+    key: Annotated[
+        Key | None, typer.Option(help="Where the key of a --target is made; on the device if it can.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="A new key for a --target that has an identity.")] = False,
 ) -> None:
-    """Make devices. Repeated with the same --eui64 or --first, it makes only what is missing."""
+    """Make devices. Repeated with the same --eui64 or --first, it makes only what is missing.
+
+    With --target, make a board one of them over its serial line. Repeated, it changes nothing.
+    """
+    if (out is None) == (target is None):
+        raise ValueError("give either --out for stores in files, or --target for a board")
+    if target is None and (flash is not None or key is not None or replace):
+        raise ValueError("--flash, --key and --replace are for a --target")
+    if target is not None and (one_touch or count is not None or first is not None or len(eui64_list or []) > 1):
+        raise ValueError("a --target becomes one device with an IDevID, of one --eui64 at most")
     maker = manufacturer.Manufacturer.load(dir)
     engine = open_database(dir / directory.DATABASE)
     try:
+        if target is not None:
+            order = _one_order(eui64_list or [], serial)
+            _provision_board(target, flash, maker, engine, order, key, replace)
+            return
+        assert out is not None  # noqa: S101 - said for the type checker
         line = Line(maker, engine, out, one_touch)
         _run(line, _orders(line, count, first, eui64_list or [], serial), out, one_touch)
     finally:
@@ -73,6 +105,44 @@ def inspect(store: Annotated[Path, typer.Argument(help="A device's store directo
     for name, value in describe(store):
         table.add_row(name, Text(value))
     Console().print(table)
+
+
+def _one_order(addresses: list[str], serial: str | None) -> Order | None:
+    if not addresses:
+        if serial is not None:
+            raise ValueError("--serial needs an --eui64")
+        return None
+    address = eui64.parse(addresses[0])
+    return Order.of(address) if serial is None else Order(address, certificates.check_serial(serial))
+
+
+def _provision_board(
+    name: str,
+    flash: Path | None,
+    maker: manufacturer.Manufacturer,
+    engine: Engine,
+    order: Order | None,
+    key: Key | None,
+    replace: bool,
+) -> None:
+    # Boards need packages that the rest does not.
+    from microbrew_host.board.target import open_target
+    from microbrew_host.factory.provision import describe as sentence
+    from microbrew_host.factory.provision import provision as provision_over
+    from microbrew_host.factory.wire import Wire
+
+    with open_target(name, flash) as board, board.repl() as repl:
+        outcome = provision_over(
+            Wire(repl, board.store),
+            maker,
+            engine,
+            order,
+            key_on_device=None if key is None else key is Key.ON_DEVICE,
+            replace=replace,
+            chip=not board.emulated,
+            now=datetime.now(UTC),
+        )
+    print(f"{name} {sentence(outcome)}")
 
 
 def _orders(line: Line, count: int | None, first: str | None, addresses: list[str], serial: str | None) -> list[Order]:

@@ -8,18 +8,16 @@ not registered; the next run into the same directory registers it first. So ther
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from sqlalchemy import Engine
 
-from microbrew.errors import VoucherError
 from microbrew.identity.store import Store
 from microbrew_host.factory import certificates, eui64
 from microbrew_host.factory.manufacturer import Manufacturer
@@ -76,14 +74,7 @@ class Line:
 
     def next_orders(self, count: int) -> list[Order]:
         """``count`` devices with the next free EUI-64s of the manufacturer's block."""
-        first = eui64.parse(self._manufacturer.settings.first_eui64)
-        orders: list[Order] = []
-        with self._engine.begin() as tx:
-            while len(orders) < count:
-                order = Order.of(eui64.plus(first, database.reserve(tx, "eui64", 1) - 1))
-                if database.device(tx, order.serial) is None and not self._path(order).exists():
-                    orders.append(order)
-        return orders
+        return next_orders(self._manufacturer, self._engine, count, lambda order: self._path(order).exists())
 
     def missing(self, orders: list[Order]) -> list[Order]:
         """Those of ``orders`` whose stores are not in ``out`` yet.
@@ -110,18 +101,7 @@ class Line:
 
     def _record(self, order: Order, number: int, now: datetime) -> dict[int, Any]:
         key = generate(self._random)
-        settings = self._manufacturer.settings
-        certificate = certificates.device(
-            self._manufacturer.key,
-            self._manufacturer.certificate,
-            key.public_key(),
-            number,
-            order.serial,
-            settings.masa_url,
-            settings.mud_url,
-            settings.hardware_type,
-            now,
-        )
+        certificate = self._manufacturer.issue(key.public_key(), number, order.serial, now)
         return {
             SERIAL: order.serial,
             EUI64: order.eui64,
@@ -174,18 +154,25 @@ class Line:
         if CERTIFICATE in record:
             with self._engine.begin() as tx:
                 known = database.device(tx, record[SERIAL]) is not None
-            if known or not self._issued_here(record[CERTIFICATE]):
+            if known or not self._manufacturer.issued(record[CERTIFICATE]):
                 return
         elif PSK not in record:
             return
         self._register(record, datetime.now(UTC))
 
-    def _issued_here(self, der: bytes) -> bool:
-        try:
-            idevid.load(der).verify_directly_issued_by(self._manufacturer.certificate)
-        except (VoucherError, ValueError, TypeError, InvalidSignature):
-            return False
-        return True
+
+def next_orders(
+    manufacturer: Manufacturer, engine: Engine, count: int, taken: Callable[[Order], bool] = lambda _: False
+) -> list[Order]:
+    """``count`` devices with the next EUI-64s of the manufacturer's block that are not in its inventory nor taken."""
+    first = eui64.parse(manufacturer.settings.first_eui64)
+    orders: list[Order] = []
+    with engine.begin() as tx:
+        while len(orders) < count:
+            order = Order.of(eui64.plus(first, database.reserve(tx, "eui64", 1) - 1))
+            if database.device(tx, order.serial) is None and not taken(order):
+                orders.append(order)
+    return orders
 
 
 def orders_from(first: bytes, count: int) -> list[Order]:

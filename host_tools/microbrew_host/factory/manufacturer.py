@@ -14,9 +14,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from microbrew.errors import VoucherError
 from microbrew_host.factory import certificates, eui64
 from microbrew_host.factory.certificates import Random
 from microbrew_host.masa import directory
@@ -85,6 +87,31 @@ class Manufacturer:
         if spki(load_public_key(path / MASA_SPKI)) != spki(masa_key):
             raise ValueError(f"{path / MASA_SPKI} does not belong to {path / directory.SIGNING_KEY}")
         return cls(path, settings, key, certificate, spki(masa_key))
+
+    def issue(
+        self, public_key: ec.EllipticCurvePublicKey, number: int, serial: str, now: datetime
+    ) -> x509.Certificate:
+        """An IDevID. ``number`` is the certificate's serial number, ``serial`` the device's. Raises ValueError."""
+        settings = self.settings
+        return certificates.device(
+            self.key,
+            self.certificate,
+            public_key,
+            number,
+            serial,
+            settings.masa_url,
+            settings.mud_url,
+            settings.hardware_type,
+            now,
+        )
+
+    def issued(self, der: bytes) -> bool:
+        """Whether a certificate is an IDevID of this manufacturer."""
+        try:
+            idevid.load(der).verify_directly_issued_by(self.certificate)
+        except (VoucherError, ValueError, TypeError, InvalidSignature):
+            return False
+        return True
 
 
 def create(path: Path, settings: Settings, tls_names: list[str], now: datetime, random: Random = os.urandom) -> None:

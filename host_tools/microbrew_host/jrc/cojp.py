@@ -57,7 +57,7 @@ class JoinEndpoint:
             for _, parameter, _info in unsupported[:8]:
                 text = f"the device could not use parameter {parameter} of its last configuration"
                 self._journal.write("warning", text, label(device), session)
-        return Message(code=Code.CHANGED, payload=answer.encode())
+        return Message(code=Code.CHANGED, payload=cojp.encode_configuration(answer))
 
     def _configuration(self, session: Session, device: Device) -> cojp.Configuration:
         return cojp.Configuration(

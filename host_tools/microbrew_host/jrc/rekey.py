@@ -181,7 +181,7 @@ class Rekeyer:
         with self._database.transaction() as session:
             rekey = session.get_one(Rekey, rekey_id)
             key = session.get_one(LinkKey, rekey.link_key_id)
-        return bytes(cojp.Configuration(keys=[(key.key_id, key.usage, key.value)]).encode())
+        return bytes(cojp.encode_configuration(cojp.Configuration(keys=[(key.key_id, key.usage, key.value)])))
 
     def _record(self, rekey_id: int, device: Device, result: str) -> None:
         with self._database.transaction() as session:

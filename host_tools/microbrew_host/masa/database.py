@@ -149,6 +149,11 @@ def add_device(tx: Connection, serial: str, certificate: bytes, now: int) -> Non
     tx.execute(insert(DEVICES).values(serial=serial, certificate=certificate, added_at=now, credit_at=now))
 
 
+def replace_device(tx: Connection, serial: str, certificate: bytes) -> None:
+    """A known device has got a new key: its certificate from now on. What was decided about it stays."""
+    tx.execute(update(DEVICES).where(DEVICES.c.serial == serial).values(certificate=certificate))
+
+
 def device(tx: Connection, serial: str) -> Row[Any] | None:
     """The device of that serial number."""
     return tx.execute(select(DEVICES).where(DEVICES.c.serial == serial)).one_or_none()

@@ -33,6 +33,9 @@ class PureCrypto(Crypto):
     def hmac(self, key, data):
         return hashing.hmac(key, data)
 
+    def hkdf_expand(self, prk, info, length):
+        return hashing.hkdf_expand(self.hmac, prk, info, length)
+
     def ccm_seal(self, key, nonce, aad, plaintext, tag_len):
         check_ccm(key, nonce, aad, len(plaintext), tag_len)
         return ccm.seal(key, nonce, aad, plaintext, tag_len)

@@ -1,10 +1,11 @@
-"""SHA-256 and HMAC-SHA-256 (RFC 2104) over ``hashlib``; MicroPython has no ``hmac`` module."""
+"""SHA-256, HMAC-SHA-256 (RFC 2104) and HKDF-Expand over ``hashlib``; MicroPython has no ``hmac`` module."""
 
 from hashlib import sha256 as _sha256
 
 from microbrew.compat import const
 
 _BLOCK = const(64)
+_HASH_LEN = const(32)
 _IPAD = int.from_bytes(b"\x36" * 64, "big")
 _OPAD = int.from_bytes(b"\x5c" * 64, "big")
 
@@ -25,3 +26,17 @@ def hmac(key, data):
     outer = _sha256((padded ^ _OPAD).to_bytes(_BLOCK, "big"))
     outer.update(inner.digest())
     return outer.digest()
+
+
+def hkdf_expand(hmac, prk, info, length):
+    """HKDF-Expand (RFC 5869 section 2.3) by ``hmac(key, data)``, up to 8160 bytes."""
+    if length > 255 * _HASH_LEN:
+        raise ValueError("HKDF-Expand: too long")
+    out = bytearray()
+    block = b""
+    counter = 1
+    while len(out) < length:
+        block = hmac(prk, block + info + bytes((counter,)))
+        out.extend(block)
+        counter += 1
+    return bytes(out[:length])

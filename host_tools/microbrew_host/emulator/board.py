@@ -1,0 +1,117 @@
+"""An image that runs in this process beside wall time, with consoles and an air."""
+
+from __future__ import annotations
+
+import select
+from pathlib import Path
+
+from microbrew_host.emulator.air import LocalAir
+from microbrew_host.emulator.console import Console
+from microbrew_host.emulator.elf import segments
+from microbrew_host.emulator.nrf52840 import Flash, Nrf52840
+from microbrew_host.emulator.nrf52840.flash import SIZE
+from microbrew_host.emulator.nrf52840.information import Ficr
+from microbrew_host.emulator.pacing import Pace
+from microbrew_host.emulator.zep_air import ZepAir
+
+# Virtual time between two looks at consoles and air while the processor is busy.
+_SLICE_S = 0.001
+_LONGEST_WAIT_S = 1.0
+
+
+class NotForThisChip(ValueError):
+    """The image has code where the chip has no flash."""
+
+
+def program(flash: Flash, image: Path) -> None:
+    """Put an image into flash, as a debugger does: what else is there stays. Raises NotAnImage, NotForThisChip."""
+    for address, data in segments(image):
+        if address + len(data) > SIZE:
+            raise NotForThisChip(f"{image} has {len(data)} bytes at {address:#x}, beyond the flash")
+        if flash.read(address, len(data)) != data:
+            flash.load(address, data)
+
+
+class Board:
+    """``air``: None for a radio that nobody hears. ``consoles``: the other ends of UART 0, UART 1."""
+
+    def __init__(self, chip: Nrf52840, air: ZepAir | None, consoles: list[Console]) -> None:
+        self.chip = chip
+        self._air = air
+        self._consoles = consoles
+        self._pace = Pace(chip.core.hz)
+        self._stopped = False
+        for console, uart in zip(consoles, chip.uarts, strict=False):
+            uart.on_byte = console.put
+
+    def stop(self) -> None:
+        """End ``run``, also from a signal handler."""
+        self._stopped = True
+        self.chip.core.stop()
+
+    def run(self) -> None:
+        """Go on until ``stop``. Raises PowerCut, Misuse, Lockup."""
+        core = self.chip.core
+        piece = core.cycles(_SLICE_S)
+        core.power_on()
+        while not self._stopped:
+            allowed = self._pace.allowed(core.now)
+            if allowed > core.now:
+                core.run(min(allowed, core.now + piece) if not core.sleeping else allowed)
+            self._exchange(self._rest())
+
+    def _rest(self) -> float:
+        core = self.chip.core
+        if not core.sleeping:
+            return min(self._pace.seconds_until(core.now), _SLICE_S)
+        return min(self._pace.seconds_until(core.schedule.next_time()), _LONGEST_WAIT_S)
+
+    def _exchange(self, seconds: float) -> None:
+        inputs: list[int] = [descriptor for console in self._consoles for descriptor in console.inputs()]
+        if self._air is not None:
+            inputs.append(self._air.fileno())
+        for console in self._consoles:
+            console.flush()
+        ready = select.select(inputs, [], [], seconds)[0]
+        # Sleep until now: what has come comes now.
+        core = self.chip.core
+        if core.sleeping and ready:
+            allowed = self._pace.allowed(core.now)
+            if allowed > core.now:
+                core.run(allowed)
+        for console, uart in zip(self._consoles, self.chip.uarts, strict=False):
+            if any(descriptor in ready for descriptor in console.inputs()):
+                data = console.take()
+                if data:
+                    uart.feed(data)
+        if self._air is not None:
+            # Also without news: its node has to greet the ether now and then.
+            self._air.poll()
+
+
+def nrf52840(
+    image: Path,
+    *,
+    consoles: list[Console],
+    flash: Path | None = None,
+    cut: int | None = None,
+    seed: int | None = None,
+    identity: int = 0,
+    ether: tuple[str, int] | None = None,
+    eui64: bytes | None = None,
+) -> Board:
+    """A board as commands.py describes it. Raises ValueError with a sentence, OSError."""
+    memory = Flash(flash, cut)
+    program(memory, image)
+    if ether is None:
+        return Board(Nrf52840(LocalAir(), memory, identity, seed), None, consoles)
+    air = ZepAir(*ether, eui64 or own_eui64(identity))
+    return Board(Nrf52840(air, memory, identity, seed), air, consoles)
+
+
+def own_eui64(identity: int) -> bytes:
+    """What a chip of that identity calls itself (boards/nrf52840dk: the DEVICEID, made local)."""
+    low, high = Ficr(identity).device_id[:4], Ficr(identity).device_id[4:]
+    found = bytearray(high[::-1] + low[::-1])
+    found[0] = found[0] & 0xFC | 2
+    return bytes(found)

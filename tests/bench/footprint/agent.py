@@ -1,0 +1,272 @@
+"""On the board: steps the real Node at the host's times, with the frames that the host's air brings, and counts.
+
+Sent to the raw REPL as text by session.py. ``serve(store)`` speaks over the second UART, big-endian, one answer to
+each command, so that nothing arrives while something is counted:
+
+    command  S now(4) n(1) n x (length(1) frame)          step
+             Q                                            end
+    answer   deadline(4, 0xffffffff: none) instructions(4) collecting(4) used(4) allocated(4) n(2) n x record
+    record   F length(1) frame | L length(2) event 0 text | P number(1) offset(4) instructions(4) length(2)
+
+``used`` is what is allocated after the collection that follows a step, as device.py makes one; ``allocated`` before.
+The counter is the processor's SysTick, whose clock is 25 MHz where an instruction takes 1 ns: 40 instructions.
+Buffers are fixed and commands are read byte by byte, because what the heap holds decides what a collection costs.
+"""
+
+import gc
+import time
+
+import machine
+from micropython import const
+
+PER_TICK = const(40)
+_ROOM = const(6000)
+
+
+class Line:
+    """The second UART, blocking."""
+
+    def __init__(self):
+        self._uart = machine.UART(1, timeout=1000)
+        self._one = bytearray(1)
+
+    def byte(self):
+        while not self._uart.readinto(self._one):
+            pass
+        return self._one[0]
+
+    def number(self, length):
+        value = 0
+        for _ in range(length):
+            value = value << 8 | self.byte()
+        return value
+
+    def write(self, view):
+        sent = 0
+        while sent < len(view):
+            sent += self._uart.write(view[sent : sent + 64]) or 0
+
+
+class Answer:
+    """Records of the running step, in a buffer of its own."""
+
+    def __init__(self):
+        self.buf = bytearray(_ROOM)
+        self.clear()
+
+    def clear(self):
+        self.end = 22
+        self.count = 0
+
+    def put(self, value, length):
+        for shift in range(8 * (length - 1), -8, -8):
+            self.buf[self.end] = value >> shift & 0xFF
+            self.end += 1
+
+    def record(self, kind, data, length, length_size):
+        self.count += 1
+        self.buf[self.end] = kind
+        self.end += 1
+        self.put(length, length_size)
+        for i in range(length):
+            self.buf[self.end] = data[i]
+            self.end += 1
+
+    def head(self, numbers):
+        end = self.end
+        self.end = 0
+        for value in numbers:
+            self.put(value, 4)
+        self.put(self.count, 2)
+        self.end = end
+
+
+class HostRadio:
+    """microbrew.radio.api.Radio of a step: its frames are there before, its own leave after."""
+
+    # As the simulator's.
+    ack_wait_ms = 12
+    hardware_ack = False
+    lqi = 255
+
+    def __init__(self, eui64, answer):
+        self.eui64 = eui64
+        self.lengths = bytearray(16)
+        self.frames = [bytearray(128) for _ in range(16)]
+        self.first = self.last = 0
+        self._answer = answer
+
+    def set_channel(self, channel):
+        pass
+
+    def set_filter(self, pan_id, short_address):
+        pass
+
+    def transmit(self, buf, length):
+        probe = hold()
+        self._answer.record(70, buf, length, 1)
+        release(probe)
+        return True
+
+    def receive_into(self, buf):
+        if self.first == self.last:
+            return 0
+        length = self.lengths[self.first]
+        buf[:length] = memoryview(self.frames[self.first])[:length]
+        self.first += 1
+        return length
+
+
+# What is ours of a step's time: passing frames and log lines on, writing down what probes found.
+_ours = 0
+_began = 0
+
+
+def hold():
+    return time.ticks_cpu()
+
+
+def release(start):
+    global _ours
+    _ours += time.ticks_diff(time.ticks_cpu(), start)
+
+
+answer = Answer()
+
+
+def probe(number, function, sized=None):
+    """``function``, with its cost without what is ours noted under ``number``; ``sized``: which argument's length."""
+
+    def probed(*args):
+        global _ours
+        ours = _ours
+        start = time.ticks_cpu()
+        try:
+            return function(*args)
+        finally:
+            end = time.ticks_cpu()
+            took = time.ticks_diff(end, start) - (_ours - ours)
+            offset = time.ticks_diff(start, _began) - ours
+            answer.count += 1
+            answer.buf[answer.end] = 80
+            answer.end += 1
+            answer.put(number, 1)
+            answer.put(offset * PER_TICK, 4)
+            answer.put(took * PER_TICK, 4)
+            answer.put(0 if sized is None else len(args[sized]), 2)
+            _ours = ours + time.ticks_diff(time.ticks_cpu(), start) - took
+
+    return probed
+
+
+def overhead():
+    """Instructions that a sample shows of a function in C that does nothing."""
+    answer.clear()
+    nothing = probe(0, gc.isenabled)
+    nothing()
+    nothing()
+    return int.from_bytes(answer.buf[answer.end - 6 : answer.end - 2], "big")
+
+
+def probe_method(number, owner, name, sized=None):
+    """Probe a function where it is found: in a module, or a method in a class."""
+    setattr(owner, name, probe(number, getattr(owner, name), sized))
+
+
+class Natives:
+    """The native module, probed."""
+
+
+def probe_natives(first, names, sized):
+    """Probe ``names`` of the native module, numbered from ``first`` on, wherever the backend calls them."""
+    from microbrew.crypto import native as backend
+
+    natives = Natives()
+    for i in range(len(names)):
+        name = names[i]
+        probed = probe(first + i, getattr(backend.native, name), sized[i])
+        setattr(natives, name, probed)
+        if name in backend.NativeCrypto.__dict__:
+            setattr(backend.NativeCrypto, name, staticmethod(probed))
+    backend.native = natives
+
+
+class Board:
+    """What a device is made of, made one after the other so that each can be measured."""
+
+    node = None
+    radio = None
+
+    def load(self):
+        """Import all that a device is."""
+        from microbrew import crypto
+        from microbrew.identity.idevid import Identity
+        from microbrew.identity.store import Store
+        from microbrew.node import Node
+
+        self.backend = crypto.load(name="native")
+        self.parts = Identity, Store, Node
+
+    def boot(self, now):
+        """A node on the store at /store."""
+        identity, store, node = self.parts
+        store = store("/store")
+        self.radio = HostRadio(identity.load(store, self.backend).eui64, answer)
+        self.node = node(self.radio, store, self.backend, log, now)
+
+
+def cost(function, *args):
+    """[instructions, bytes in use before, after] of a function, after collections; without what is ours."""
+    global _ours
+    gc.collect()
+    before = gc.mem_alloc()
+    answer.clear()
+    _ours = 0
+    start = time.ticks_cpu()
+    function(*args)
+    took = time.ticks_diff(time.ticks_cpu(), start) - _ours
+    gc.collect()
+    return [took * PER_TICK, before, gc.mem_alloc()]
+
+
+def log(_now, event, text):
+    start = hold()
+    data = (event + "\0" + text).encode()
+    answer.record(76, data, len(data), 2)
+    release(start)
+
+
+board = Board()
+
+
+def serve():
+    """Step ``board.node`` until the host says Q."""
+    global _ours, _began
+    line = Line()
+    node = board.node
+    radio = board.radio
+    line.write(b"R")
+    while line.byte() == 83:
+        now = line.number(4)
+        count = line.byte()
+        for i in range(count):
+            radio.lengths[i] = length = line.byte()
+            frame = radio.frames[i]
+            for j in range(length):
+                frame[j] = line.byte()
+        radio.first = 0
+        radio.last = count
+        answer.clear()
+        gc.collect()
+        _ours = 0
+        _began = time.ticks_cpu()
+        deadline = node.step(now)
+        took = time.ticks_diff(time.ticks_cpu(), _began) - _ours
+        allocated = gc.mem_alloc()
+        start = time.ticks_cpu()
+        gc.collect()
+        collecting = time.ticks_diff(time.ticks_cpu(), start)
+        used = gc.mem_alloc()
+        deadline = 0xFFFFFFFF if deadline is None else deadline
+        answer.head((deadline, took * PER_TICK, collecting * PER_TICK, used, allocated))
+        line.write(memoryview(answer.buf)[: answer.end])

@@ -1,0 +1,56 @@
+"""Which functions of the firmware are counted one by one while a device joins, by the numbers agent.py notes."""
+
+# Names in the report, and (module, class or empty, function) in the firmware.
+FUNCTIONS = (
+    ("own credential", "microbrew.edhoc.credentials", "", "own_x5chain"),
+    ("start", "microbrew.edhoc.initiator", "Start", "__init__"),
+    ("message_1 with key pair", "microbrew.edhoc.initiator", "Start", "message_1"),
+    ("message_2", "microbrew.edhoc.initiator", "WaitMessage2", "receive"),
+    ("peer's credential", "microbrew.edhoc.credentials", "", "peer_kccs"),
+    ("verify message_2", "microbrew.edhoc.initiator", "ReceivedMessage2", "verify"),
+    ("message_3", "microbrew.edhoc.initiator", "VerifiedMessage2", "message_3"),
+    ("OSCORE keys", "microbrew.edhoc.session", "Completed", "oscore"),
+    ("voucher request", "microbrew.join.pledge", "", "voucher_request"),
+    ("voucher", "microbrew.join.pledge", "", "verify_voucher"),
+    ("protect", "microbrew.oscore.protect", "", "protect_request"),
+    ("unprotect", "microbrew.oscore.protect", "", "unprotect_response"),
+    ("datagram to CoAP", "microbrew.coap.exchange", "Endpoint", "receive"),
+    ("relay up", "microbrew.proxy.stateless", "Relay", "_from_pledge"),
+    ("relay down", "microbrew.proxy.stateless", "Relay", "from_registrar"),
+)
+# The initiator, from its credential to the keys of OSCORE, in the order of the run.
+EDHOC = tuple(name for name, *_ in FUNCTIONS[:8])
+
+# The native module's functions, and which argument has the length that matters.
+NATIVE = (
+    ("p256_public", None),
+    ("p256_ecdh", None),
+    ("p256_sign", 1),
+    ("p256_verify", 1),
+    ("sha256", 0),
+    ("hmac", 1),
+    ("hkdf_expand", 1),
+    ("ccm_seal", 3),
+    ("ccm_open", 3),
+)
+FIRST_NATIVE = 100
+
+
+def install_functions() -> str:
+    """Code for the board."""
+    lines = []
+    for number, (_, module, owner, function) in enumerate(FUNCTIONS):
+        lines.append(f"import {module} as m\nprobe_method({number}, m{'.' + owner if owner else ''}, {function!r})")
+    return "\n".join(lines) + "\ndel m"
+
+
+def install_natives() -> str:
+    """Code for the board."""
+    names = [name for name, _ in NATIVE]
+    sized = [argument for _, argument in NATIVE]
+    return f"probe_natives({FIRST_NATIVE}, {names}, {sized})"
+
+
+def name_of(number: int) -> str:
+    """What a sample's number stands for."""
+    return NATIVE[number - FIRST_NATIVE][0] if number >= FIRST_NATIVE else FUNCTIONS[number][0]
