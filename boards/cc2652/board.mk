@@ -7,8 +7,11 @@ SRC_QSTR += $(BOARD_DIR)/modcc2652_radio.c
 
 export BOARD_FREEZES := microbrew/radio/cc2652.py
 
-# Pages of the store: two directories take two each, and each larger record one, while it is replaced two.
-STORE_PAGES := 8
+# Pages of the store: superblock and two directories take two each, a record of more than 512 bytes one. The same in
+# both variants, so that one finds what the other has written.
+STORE_PAGES := 9
+# LOCK=1: no debugger (ccfg.c).
+CFLAGS += -DBOARD_LOCK=$(or $(LOCK),0)
 CFLAGS += -DNDEBUG -DBOARD_STORE_PAGES=$(STORE_PAGES)
 LDFLAGS += -Wl,--defsym=_store_pages=$(STORE_PAGES)
 # A developer's image has the same frozen code as a release: none of the rest would fit.
@@ -18,7 +21,7 @@ FROZEN_MANIFEST := $(ROOT)/mpconfig/manifest_release.py
 # the chip, start the crystal and patch the RF core; they are TI's, and none of them is here.
 ifneq ($(TI_SDK_DIR),)
 TI_DRIVERLIB := $(TI_SDK_DIR)/ti/devices/cc13x2_cc26x2
-ifeq ($(wildcard $(TI_DRIVERLIB)/driverlib/setup.c $(TI_DRIVERLIB)/rf_patches/rf_patch_cpe_multi_protocol.h),)
+ifneq ($(words $(wildcard $(addprefix $(TI_DRIVERLIB)/, driverlib/setup.c rf_patches/rf_patch_cpe_multi_protocol.h))),2)
 $(error TI_SDK_DIR=$(TI_SDK_DIR) has no ti/devices/cc13x2_cc26x2/driverlib: name the directory `source` of the SDK)
 endif
 TI_DRIVERLIB_C := aux_sysif chipinfo cpu ddi osc prcm setup setup_rom sys_ctrl vims aon_rtc

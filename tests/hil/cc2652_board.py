@@ -1,32 +1,8 @@
-"""The image of the CC2652 board in its emulated chip, and its raw REPL."""
-
-import shutil
-import subprocess
-from pathlib import Path
-
-import pytest
+"""The raw REPL of the CC2652 board in its emulated chip."""
 
 from microbrew_host.emulator.cc2652.chip import Cc2652
 
-ROOT = Path(__file__).resolve().parents[2]
 RAW = "raw REPL; CTRL-B to exit\r\n>"
-
-
-def image(variant: str) -> Path:
-    """Builds the board's image, from sources that make fetches."""
-    if shutil.which("arm-none-eabi-gcc") is None:
-        pytest.skip("NOT TESTED, the board cc2652: arm-none-eabi-gcc is missing, `make toolchain` installs it")
-    built = subprocess.run(
-        ["make", "--no-print-directory", "firmware", "BOARD=cc2652", f"VARIANT={variant}"],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    if built.returncode and "sources:" in built.stderr:
-        pytest.skip("NOT TESTED, the board cc2652: " + built.stderr.strip())
-    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-4000:]
-    return ROOT / f"build/firmware/cc2652-{variant}/firmware.elf"
 
 
 class Repl:

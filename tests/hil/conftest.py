@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # What it takes to build and to run each board's image.
-TOOLS = {"qemu_an386": ("arm-none-eabi-gcc", "qemu-system-arm")}
+TOOLS = {"qemu_an386": ("arm-none-eabi-gcc", "qemu-system-arm"), "cc2652": ("arm-none-eabi-gcc",)}
 
 
 def missing(board: str, reason: str) -> NoReturn:
@@ -59,6 +59,13 @@ def build(board: str, *variants: str) -> None:
 def images() -> None:
     """Images of the board qemu_an386, as board_network.IMAGES names them."""
     build("qemu_an386", "dev", "release")
+
+
+@pytest.fixture(scope="session")
+def cc2652() -> dict[str, Path]:
+    """Variant to image of the board cc2652."""
+    build("cc2652", "dev", "release")
+    return {variant: ROOT / f"build/firmware/cc2652-{variant}/firmware.elf" for variant in ("dev", "release")}
 
 
 @pytest.fixture(scope="session")

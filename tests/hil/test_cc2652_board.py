@@ -6,25 +6,25 @@ import re
 from pathlib import Path
 
 import pytest
-from cc2652_board import Repl, image
+from cc2652_board import Repl
 
 pytest.importorskip("unicorn", reason="unicorn is not installed: make venv")
 from microbrew_host.emulator.cc2652.chip import Cc2652  # noqa: E402
 from microbrew_host.emulator.cc2652.flash import PAGE, SIZE, PowerCut  # noqa: E402
 from microbrew_host.emulator.cc2652.pins import BUTTON_1, BUTTON_2, LED_GREEN, LED_RED  # noqa: E402
 
-STORE_PAGES = 8
+STORE_PAGES = 9
 FIRST_PAGE = SIZE // PAGE - 1 - STORE_PAGES
 
 
 @pytest.fixture(scope="session")
-def dev() -> Path:
-    return image("dev")
+def dev(cc2652: dict[str, Path]) -> Path:
+    return cc2652["dev"]
 
 
 @pytest.fixture(scope="session")
-def release() -> Path:
-    return image("release")
+def release(cc2652: dict[str, Path]) -> Path:
+    return cc2652["release"]
 
 
 def test_the_repl_answers_and_names_the_board(dev: Path) -> None:

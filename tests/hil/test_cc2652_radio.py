@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from cc2652_board import Repl, image
+from cc2652_board import Repl
 
 pytest.importorskip("unicorn", reason="unicorn is not installed: make venv")
 from microbrew_host.emulator.cc2652 import rf_core  # noqa: E402
@@ -25,8 +25,8 @@ def data_frame(sequence: int, source: bytes, destination: bytes, payload: bytes 
 
 
 @pytest.fixture(scope="session")
-def dev() -> Path:
-    return image("dev")
+def dev(cc2652: dict[str, Path]) -> Path:
+    return cc2652["dev"]
 
 
 class Radio:
