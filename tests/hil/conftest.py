@@ -16,7 +16,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # What it takes to build and to run each board's image.
-TOOLS = {"qemu_an386": ("arm-none-eabi-gcc", "qemu-system-arm"), "cc2652": ("arm-none-eabi-gcc",)}
+TOOLS = {
+    "cc2652": ("arm-none-eabi-gcc",),
+    "nrf52840dk": ("arm-none-eabi-gcc",),
+    "qemu_an386": ("arm-none-eabi-gcc", "qemu-system-arm"),
+}
+# The board whose image a target runs, if it is of another name.
+BOARDS = {"nrf52840-emulated": "nrf52840dk"}
 
 
 def missing(board: str, reason: str) -> NoReturn:
@@ -78,7 +84,7 @@ def need_target() -> Callable[[str], str]:
             if not shutil.which(os.environ.get("MICROPYTHON", str(ROOT / ".venv/bin/micropython"))):
                 missing(name, "no MicroPython: make venv")
         elif name not in built:
-            build(name, "dev")
+            build(BOARDS.get(name, name), "dev")
             built.add(name)
         return name
 

@@ -8,6 +8,7 @@ sees it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,6 +66,8 @@ class LocalAir:
         self._links: dict[tuple[int, int], float | None] = {}
         # Everything that was ever sent, for tests.
         self.log: list[Transmission] = []
+        # Called when something is on the air that was not.
+        self.on_transmit: Callable[[], None] | None = None
 
     def attach(self, receiver: Receiver) -> None:
         """A radio is here."""
@@ -82,6 +85,8 @@ class LocalAir:
                 loss = self._links.get((id(sender), id(receiver)), self._loss)
                 if loss is not None:
                     receiver.on_air(transmission, transmission.power - loss)
+        if self.on_transmit is not None:
+            self.on_transmit()
 
     def finished(self, sender: Receiver, transmission: Transmission) -> None:
         """Its last bit has left."""

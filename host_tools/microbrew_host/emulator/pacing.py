@@ -18,9 +18,13 @@ class Pace:
         self._clock = clock
         self._origin = clock()
 
+    def reached(self) -> int:
+        """The cycle that wall time has reached."""
+        return int((self._clock() - self._origin) * self._hz)
+
     def allowed(self, now: int) -> int:
-        """The cycle that wall time has reached, for a processor that is at cycle ``now``."""
-        cycle = int((self._clock() - self._origin) * self._hz)
+        """As ``reached``, for a processor that is at cycle ``now`` and is let off what it is too far behind."""
+        cycle = self.reached()
         lag = cycle - now - int(_LAG_S * self._hz)
         if lag > 0:
             self._origin += lag / self._hz

@@ -75,6 +75,10 @@ class Air:
         for member in sent.listeners:
             member.heard(sent)
 
+    def occupied(self, channel: int) -> bool:
+        """Whether somebody is sending there."""
+        return any(sent.channel == channel for sent in self._now)
+
     def energy(self, channel: int, listener: Listener) -> int:
         """What ``listener`` measures now, dBm."""
         levels = [t.rssi for t in self._now if t.channel == channel and t.sender is not listener]

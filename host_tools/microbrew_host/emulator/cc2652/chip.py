@@ -22,6 +22,7 @@ from microbrew_host.emulator.cc2652.timers import Rtc, Watchdog
 from microbrew_host.emulator.cc2652.trng import Trng
 from microbrew_host.emulator.cc2652.uart import Uart
 from microbrew_host.emulator.cortexm import CortexM
+from microbrew_host.emulator.elf import segments
 
 HZ = 48_000_000
 _IRQS = 38
@@ -31,40 +32,35 @@ _MAC = 0x2F0
 CCFG_SIZE = 88
 
 
-def segments(image: bytes) -> list[tuple[int, bytes]]:
-    """What an ELF file of 32 bits has to be programmed where: (address, content)."""
-    if image[:6] != b"\x7fELF\x01\x01":
-        raise ValueError("not an ELF file of 32 bits, little endian")
-    table, size, count = struct.unpack_from("<I", image, 28)[0], *struct.unpack_from("<HH", image, 42)
-    found = []
-    for i in range(count):
-        kind, offset, _, physical, length = struct.unpack_from("<5I", image, table + i * size)
-        if kind == 1 and length:
-            found.append((physical, image[offset : offset + length]))
-    return found
-
-
 class Cc2652:
-    """A board with an image in its flash. ``flash``: what the flash held before, of another one's ``flash.bytes``.
+    """A board with an image in its flash. ``flash``: what the flash held before, of another one's ``flash.bytes``;
+    ``flash_file``: a file that keeps it.
 
-    ``output``: what it has said on its first UART. Raises ValueError if the image is none for this chip.
+    ``output``: what it has said on its first UART, unless that goes elsewhere. Raises ValueError if the image is none
+    for this chip.
     """
 
     def __init__(
-        self, image: Path, *, eui64: bytes = bytes.fromhex("00124b000000c265"), flash: bytes | None = None
+        self,
+        image: Path,
+        *,
+        eui64: bytes = bytes.fromhex("00124b000000c265"),
+        flash: bytes | None = None,
+        flash_file: Path | None = None,
     ) -> None:
         self.core = CortexM(HZ, _IRQS)
         core = self.core
         core.add_memory(_RAM, _RAM_SIZE)
         vims = Vims()
         core.add(vims)
-        self.flash = Flash(core, vims)
+        self.flash = Flash(core, vims, flash_file)
         core.add(self.flash)
         self.prcm = Prcm()
         self.ioc = Ioc()
         self.gpio = Gpio(self.ioc, self.prcm.gpio_clock)
         self.console = Uart(0, self.ioc, (2, 3), lambda: self.prcm.uart_clock(0))
         self.second_uart = Uart(1, self.ioc, (12, 11), lambda: self.prcm.uart_clock(1))
+        self.uarts = (self.console, self.second_uart)
         self.trng = Trng(self.prcm.trng_clock)
         self.watchdog = Watchdog()
         self.rtc = Rtc()
@@ -79,7 +75,7 @@ class Cc2652:
         self.console.on_byte = self._said
         if flash is not None:
             self.flash.load(0, flash)
-        for address, content in segments(image.read_bytes()):
+        for address, content in segments(image):
             if address + len(content) > SIZE:
                 raise ValueError(f"nothing can be programmed at {address:#x}")
             self.flash.load(address, content)
@@ -103,16 +99,11 @@ class Cc2652:
 
     def run(self, seconds: float) -> None:
         """Go on for so much virtual time. Raises ImageFault, PowerCut, Lockup."""
-        self._run(self.core.now + self.core.cycles(seconds))
-
-    def _run(self, until: int) -> None:
-        self.core.run(until)
-        if self.flash.failure:
-            raise self.flash.failure
+        self.core.run(self.core.now + self.core.cycles(seconds))
 
     def run_until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Go on until something is so, at most for so much virtual time; whether it is."""
         end = self.core.now + self.core.cycles(seconds)
         while self.core.now < end and not condition():
-            self._run(min(end, self.core.now + self.core.cycles(1e-3)))
+            self.core.run(min(end, self.core.now + self.core.cycles(1e-3)))
         return condition()

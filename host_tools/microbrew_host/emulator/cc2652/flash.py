@@ -8,6 +8,7 @@ the flash, no more writes to a row than it bears.
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unicorn.arm_const import UC_ARM_REG_PRIMASK
@@ -57,20 +58,28 @@ class Vims(Registers):
 
 
 class Flash(Peripheral):
-    """The controller; ``bytes``: what the flash holds, lost with the process unless somebody saves it.
+    """The controller. ``bytes``: what the flash holds; ``file``, if there is one, holds it too at the end of each
+    operation, so that killing the process is a power cut.
 
     ``cut``: power fails in the middle of the operation that brings it to 0 (PowerCut). ``worn``: pages whose erase
     fails. ``operations`` counts.
     """
 
-    def __init__(self, core: CortexM, vims: Vims) -> None:
+    def __init__(self, core: CortexM, vims: Vims, file: Path | None = None) -> None:
         super().__init__(0x40030000, 0x3000)
         self._vims = vims
+        self._file = file
         self.bytes = bytearray(b"\xff" * SIZE)
+        if file is not None and file.exists():
+            held = file.read_bytes()
+            if len(held) != SIZE:
+                raise ValueError(f"{file} has {len(held)} bytes and is no flash of this chip")
+            self.bytes[:] = held
+        elif file is not None:
+            file.write_bytes(self.bytes)
         self.operations = 0
         self.cut = 0
         self.worn: set[int] = set()
-        self.failure: Exception | None = None
         self._writes: dict[int, int] = {}
         self._words: dict[int, int] = {}
         core.add_memory(0, SIZE, writable=False)
@@ -92,7 +101,12 @@ class Flash(Peripheral):
         self._show(address, len(data))
 
     def _show(self, address: int, length: int) -> None:
-        self.core.uc.mem_write(address, bytes(self.bytes[address : address + length]))
+        part = bytes(self.bytes[address : address + length])
+        self.core.uc.mem_write(address, part)
+        if self._file is not None:
+            with self._file.open("r+b") as file:
+                file.seek(address)
+                file.write(part)
 
     def reset(self) -> None:
         self._words = {}
@@ -170,11 +184,16 @@ class _Gate(Peripheral):
         try:
             return self._flash.erase(a) if number == _ERASE else self._flash.program(a, b, c)
         except (ImageFault, PowerCut) as failure:
-            # Raised behind the processor's back: not through Unicorn, which reads a word here.
-            self._flash.failure = failure
-            self.core.uc.emu_stop()
-            self.core.stop()
+            # Not through Unicorn, which reads a word here: as soon as the processor is out of it.
+            self._raise_later(failure)
             return _FAILED
+
+    def _raise_later(self, failure: Exception) -> None:
+        def fail() -> None:
+            raise failure
+
+        self.core.uc.emu_stop()
+        self.core.at(self.core.now, fail)
 
     def write(self, offset: int, value: int) -> None:
         self._arguments[offset] = value

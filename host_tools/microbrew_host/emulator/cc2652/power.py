@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from microbrew_host.emulator.cc2652.registers import Registers
 
 _CLKLOADCTL = 0x28
@@ -28,20 +30,21 @@ _LOAD_SECONDS = 2e-6
 
 
 class Prcm(Registers):
-    """``rf_power``: called with True and False when the RF core's power changes."""
+    """``rf_listener``: called with True and False when the RF core's power changes."""
 
     def __init__(self) -> None:
         super().__init__(0x40082000)
         self.on = 0
         self.gates: dict[int, int] = {}
         self._loaded = False
-        self.rf_listener = lambda _on: None
+        self.rf_listener: Callable[[bool], None] = lambda _on: None
 
     def reset(self) -> None:
         super().reset()
         self.on = 0
         self.gates = {}
         self._loaded = False
+        self.rf_listener(False)
 
     def _wanted(self) -> int:
         words = self.words

@@ -333,6 +333,11 @@ class RfCore:
             self._end_foreground(0x2406)
         self._finish(operation, status)
 
+    @property
+    def channel(self) -> int:
+        """Where the receiver is on; 0: nowhere."""
+        return self._channel
+
     def listens(self, channel: int) -> bool:
         return bool(self._rx) and channel == self._channel and not self._transmitting
 

@@ -7,6 +7,7 @@ any moment is a power cut. A cell that was being changed when power failed is le
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import mmap
 import random
 from pathlib import Path
@@ -37,12 +38,19 @@ class Flash:
             if path.stat().st_size != SIZE:
                 raise ValueError(f"{path} is not a flash of {SIZE} bytes")
             self._file = path.open("r+b")
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._file.close()
+                raise ValueError(f"{path} is the flash of a board that runs") from None
             self._map = mmap.mmap(self._file.fileno(), SIZE)
         self._bytes = (ctypes.c_char * SIZE).from_buffer(self._map)
         self.pointer = ctypes.addressof(self._bytes)
         self._cut = cut
         self.operations = 0
         self._writes: dict[int, int] = {}
+        # What pages had on them whose erase has begun and not ended.
+        self._erasing: dict[int, bytes] = {}
         # Most often that one word has been written since its page was erased; more than WRITES_PER_WORD is misuse.
         self.most_writes = 0
 
@@ -85,9 +93,10 @@ class Flash:
         if share < 1 or torn:
             chance = random.Random(self.operations << 20 | page)  # noqa: S311 - repeatable, not secret
             noise = chance.randbytes(PAGE)
-            old = self._map[page : page + PAGE]
+            old = self._erasing.setdefault(page, self._map[page : page + PAGE])
             self._map[page : page + PAGE] = bytes(a | b for a, b in zip(old, noise, strict=True))
         else:
+            self._erasing.pop(page, None)
             self._map[page : page + PAGE] = b"\xff" * PAGE
             for word in range(page, page + PAGE, 4):
                 self._writes.pop(word, None)
