@@ -96,11 +96,17 @@ bench: $(STAMP) ## measure bytes, heap, crypto, handshakes; TARGET=qemu_an386: i
 	@set -e; for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench </dev/null; done
 else
 bench: $(STAMP)
-	@for variant in dev release; do $(MAKE) --no-print-directory firmware BOARD=$(TARGET) VARIANT=$$variant || exit 1; done
+	@$(MAKE) --no-print-directory bench-images BOARD=$(TARGET)
 	@$(BIN)/python tests/bench/board.py $(TARGET) $(WRITE) </dev/null
 endif
 
-.PHONY: footprint
+# What is counted: both variants, and a release that can be asked.
+.PHONY: bench-images footprint
+bench-images:
+	@$(MAKE) --no-print-directory firmware VARIANT=dev
+	@$(MAKE) --no-print-directory firmware VARIANT=release
+	@$(MAKE) --no-print-directory firmware VARIANT=release CONSOLE=1 IMAGE=$(CURDIR)/build/firmware/$(BOARD)-measured
+
 footprint: ## count instructions, heap and flash on qemu_an386 and write them into docs/footprint.md
 	@$(MAKE) --no-print-directory bench TARGET=qemu_an386 WRITE=--write
 
@@ -157,6 +163,22 @@ endif
 firmware-unix: sources $(MPY_CROSS)
 	@$(BUILD_IMAGE) -C $(MPY_DIR)/ports/unix VARIANT=unix VARIANT_DIR=$(CURDIR)/boards/unix
 
+# A serial port, or an emulated board; its tests also want the image that they run on.
+BOARD_IMAGE = $(if $(filter nrf52840-emulated,$(TARGET)),nrf52840dk,$(if $(findstring /,$(TARGET)),,$(filter-out unix,$(TARGET))))
+FLASH ?=
+STORE ?=
+PEER ?=
+.PHONY: deploy test-board board-image boards-table
+board-image:
+	@$(if $(BOARD_IMAGE),$(MAKE) --no-print-directory firmware BOARD=$(BOARD_IMAGE) VARIANT=dev)
+
+deploy: $(STAMP) board-image $(MPY_CROSS) ## put the firmware onto a board with stock MicroPython: TARGET=/dev/ttyACM0 [STORE=DIR]
+	@$(MAKE) --no-print-directory native NATIVE_ARCH=armv7m
+	$(BIN)/microbrew board deploy --target $(TARGET) $(if $(FLASH),--flash $(FLASH)) $(if $(STORE),--store $(STORE))
+
+test-board: $(STAMP) board-image $(MPY_CROSS) ## unit tests, vectors, a join on TARGET=unix|qemu_an386|nrf52840-emulated|/dev/ttyACM0
+	$(PYTEST) tests/hil/test_target_*.py --target $(TARGET) $(if $(PEER),--peer $(PEER)) $(if $(ASK),--ask)
+
 # Upstream's port from a checkout with its submodules; its own mpy-cross, since frozen code is of its version.
 firmware-stock: toolchain
 	@test -d $(MPY_DIR)/ports/nrf -a -f $(MPY_DIR)/lib/nrfx/nrfx.h || { echo "$(BOARD) is built from a whole checkout of" \
@@ -167,6 +189,9 @@ firmware-stock: toolchain
 	@$(MAKE) --no-print-directory -j$(JOBS) -C $(MPY_DIR)/ports/nrf BOARD_DIR=$(CURDIR)/boards/$(BOARD) ROOT=$(CURDIR) \
 		BUILD=$(IMAGE) MPY_LIB_DIR=../.. MBEDTLS_DIR=$(abspath $(MBEDTLS_DIR)) BEARSSL_DIR=$(abspath $(BEARSSL_DIR))
 	@arm-none-eabi-size $(IMAGE)/firmware.elf
+
+boards-table: $(STAMP) ## make docs/boards.md from what `make test-board` found
+	$(BIN)/python tests/hil/boards_table.py
 
 fuzz: $(STAMP) ## search for input that breaks a decoder, guided by coverage, for SECONDS=60 in all
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || \

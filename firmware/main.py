@@ -65,19 +65,20 @@ def main(argv):
         __import__("microbrew.crypto.pure.ecdsa")
     store = Store(path)
     # The first use of the pure backend makes its table, also better now.
-    eui64 = Identity.load(store, backend).eui64
+    identity = Identity.load(store, backend)
     from microbrew.device import Clock, Log, live
     from microbrew.node import Node
 
     clock = Clock()
-    radio = open_radio(where, eui64, clock)
+    radio = open_radio(where, identity.eui64, clock)
     gc.collect()
     gc.threshold(-1)
     code = heap_used()
     if "reset" in argv[3:]:
         store.factory_reset()
     log = Log(clock)
-    live(Node(radio, store, backend, log, clock()), radio, clock, log, code)
+    node = Node(radio, store, backend, log, clock(), None, identity)
+    live(node, radio, clock, log, code)
 
 
 try:

@@ -14,6 +14,8 @@ module is never taken for a constant. Of classes every member is kept whose name
 """
 
 import ast
+import builtins
+import keyword
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -393,24 +395,33 @@ def _number_parameters(program: Program) -> None:
 
 
 def _shorten_private(program: Program) -> None:
-    """Names that begin with an underscore are short ones, the same in all modules."""
+    """Names that begin with an underscore become others, the same in all modules.
+
+    First come words that are in the image as texts anyway and so cost nothing, then short ones.
+    """
     count: dict[str, int] = {}
     foreign = set()
+    words = set()
+    taken = set(_KEYWORDS)
     for module in [*program.modules.values(), *program.outside]:
         for node in ast.walk(module.tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+                words.add(node.value)
             for name in _names(node):
+                taken.add(name)
                 if name.startswith("_") and not name.startswith("__"):
                     count[name] = count.get(name, 0) + 1
                     if not module.name:
                         foreign.add(name)
     order = sorted(count.keys() - foreign - program.modules.keys(), key=lambda name: (-count[name], name))
-    fresh = (name for name in _short_names("_") if name not in foreign)
+    free = sorted(word for word in words - taken if len(word) <= _MAX_TEXT and not hasattr(builtins, word))
+    fresh = iter([*free, *(name for name in _short_names("_") if name not in foreign)])
     mapping = {name: next(fresh) for name in order}
     for module in program.modules.values():
         _rename(module.tree, mapping, True)
 
 
-_KEYWORDS = {"as", "if", "in", "is", "or"}
+_KEYWORDS = {*keyword.kwlist, *keyword.softkwlist}
 
 
 def _short_names(prefix: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 // What a board supplies to the port, and all it supplies. One folder per board implements it (boards/README.md).
 //
 // Sizes come from board_config.h of the same folder: BOARD_NAME, BOARD_MCU, BOARD_CLOCK_HZ, BOARD_UARTS,
-// BOARD_FLASH_SIZE, BOARD_FLASH_BLOCK. Optional there: BOARD_HAS_RESET_CAUSE, BOARD_WATCHDOG_EXCEPTION (the exception
+// BOARD_FLASH_SIZE, BOARD_FLASH_BLOCK. Optional there: BOARD_HAS_RESET_CAUSE, BOARD_HAS_KEY, BOARD_WATCHDOG_EXCEPTION (the exception
 // number of its warning, if not the NMI).
 
 #ifndef MICROBREW_BOARD_H
@@ -43,6 +43,15 @@ void board_unique_id(uint8_t id[8]);
 #include "fault.h"
 // Why the chip was reset if its hardware tells, else 0. Asked once.
 enum reset_cause board_reset_cause(void);
+#endif
+
+#if BOARD_HAS_KEY
+// The device's own private key, in flash beside the store. read: false if there is none. write: in place of a former one; a
+// power cut in it leaves none. lock: neither until the next reset, whoever asks.
+#define BOARD_KEY_LENGTH 32
+bool board_key_read(uint8_t key[BOARD_KEY_LENGTH]);
+bool board_key_write(const uint8_t key[BOARD_KEY_LENGTH]);
+void board_key_lock(void);
 #endif
 
 // Start the watchdog, for good; it resets the chip unless fed each `timeout_ms`. False: it cannot be that long.

@@ -6,6 +6,17 @@ RELEASE: bool
 def fault() -> tuple[int, int, int, int, int, int] | None:
     """Of the fault that ended the last run: exception number, pc, lr, CFSR, HFSR, BFAR; None if it ended otherwise."""
 
+# On boards that have a place for it (BOARD_HAS_KEY).
+
+def key_read(buf: bytearray | memoryview, /) -> bool:
+    """Fill 32 bytes with the device's private key; False if there is none. A fault once it is locked."""
+
+def key_write(key: bytes | bytearray | memoryview, /) -> None:
+    """Keep 32 bytes as the device's private key, in place of a former one. OSError(EIO): the flash failed."""
+
+def key_lock() -> None:
+    """Let nobody read or write the key until the next reset."""
+
 class Flash:
     """The store's flash, a block device as ``vfs`` wants it; every ``Flash()`` is the same object.
 

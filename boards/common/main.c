@@ -21,7 +21,7 @@
 // From the board's linker script.
 extern uint8_t _stack_bottom, _stack_top, _heap_start, _heap_end;
 
-#if MICROBREW_CONSOLE
+#if !MICROBREW_RELEASE
 
 static void run_programs(void) {
     // Files of the developer's, if there are any.
@@ -30,6 +30,10 @@ static void run_programs(void) {
         pyexec_file_if_exists("main.py");
     }
 }
+
+#endif
+
+#if MICROBREW_CONSOLE
 
 static void console(void) {
     for (;;) {

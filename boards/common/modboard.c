@@ -102,10 +102,50 @@ static mp_obj_t board_fault(void) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(board_fault_obj, board_fault);
 
+#if BOARD_HAS_KEY
+
+// key_read(buf): fills 32 bytes; False if there is no key
+static mp_obj_t board_key_read_py(mp_obj_t buf_in) {
+    mp_buffer_info_t buf;
+    mp_get_buffer_raise(buf_in, &buf, MP_BUFFER_WRITE);
+    if (buf.len != BOARD_KEY_LENGTH) {
+        mp_raise_ValueError(NULL);
+    }
+    return mp_obj_new_bool(board_key_read(buf.buf));
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(board_key_read_obj, board_key_read_py);
+
+// key_write(key)
+static mp_obj_t board_key_write_py(mp_obj_t key_in) {
+    mp_buffer_info_t key;
+    mp_get_buffer_raise(key_in, &key, MP_BUFFER_READ);
+    if (key.len != BOARD_KEY_LENGTH) {
+        mp_raise_ValueError(NULL);
+    }
+    if (!board_key_write(key.buf)) {
+        mp_raise_OSError(MP_EIO);
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(board_key_write_obj, board_key_write_py);
+
+static mp_obj_t board_key_lock_py(void) {
+    board_key_lock();
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(board_key_lock_obj, board_key_lock_py);
+
+#endif
+
 static const mp_rom_map_elem_t board_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_board) },
     { MP_ROM_QSTR(MP_QSTR_Flash), MP_ROM_PTR(&flash_type) },
     { MP_ROM_QSTR(MP_QSTR_fault), MP_ROM_PTR(&board_fault_obj) },
+    #if BOARD_HAS_KEY
+    { MP_ROM_QSTR(MP_QSTR_key_read), MP_ROM_PTR(&board_key_read_obj) },
+    { MP_ROM_QSTR(MP_QSTR_key_write), MP_ROM_PTR(&board_key_write_obj) },
+    { MP_ROM_QSTR(MP_QSTR_key_lock), MP_ROM_PTR(&board_key_lock_obj) },
+    #endif
     { MP_ROM_QSTR(MP_QSTR_CONSOLE), MICROBREW_CONSOLE ? MP_ROM_TRUE : MP_ROM_FALSE },
     { MP_ROM_QSTR(MP_QSTR_RELEASE), MICROBREW_RELEASE ? MP_ROM_TRUE : MP_ROM_FALSE },
 };

@@ -1,7 +1,7 @@
 # Nordic nRF52840 DK (PCA10056): Cortex-M4F at 64 MHz, 1 MB of flash, 256 kB of RAM.
 BOARD_CPU := -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard
 BOARD_LD := board.ld
-BOARD_C := board.c entropy.c entropy_health.c flash.c ticks_timer.c uarte.c
+BOARD_C := board.c entropy.c entropy_health.c flash.c key.c ticks_timer.c uarte.c
 # SysTick stops while the processor sleeps: time is ticks_timer.c's.
 BOARD_TICKS := board
 # firmware/native/radio/micropython.mk builds the radio core of this chip into the image.

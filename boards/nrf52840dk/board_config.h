@@ -11,5 +11,6 @@
 
 // Hooks of boards/common/board.h that this board has.
 #define BOARD_HAS_RESET_CAUSE 1
+#define BOARD_HAS_KEY 1
 // The watchdog's interrupt comes two LFCLK periods before its reset: time to keep the registers, not to print them.
 #define BOARD_WATCHDOG_EXCEPTION (16 + 16)

@@ -18,6 +18,27 @@ except ImportError:
         return value
 
 
+def loaded_modules():
+    """Names of the modules that are loaded now, for ``forget_modules``."""
+    return tuple(sys.modules)
+
+
+def forget_modules(loaded):
+    """Forget the modules of this package that are not among ``loaded``, names, or None for doing nothing.
+
+    MicroPython then frees what nothing else holds: a module, its functions and classes take RAM although their code
+    is frozen. The next import makes them anew, so what outlives the one who imported them must not be theirs.
+    """
+    if loaded is None:
+        return
+    for name in list(sys.modules):
+        package, _, last = name.rpartition(".")
+        if package.startswith("microbrew") and name not in loaded:
+            del sys.modules[name]
+            if package in sys.modules:
+                delattr(sys.modules[package], last)
+
+
 def heap_used():
     """Bytes of Python heap in use, or 0 where the interpreter does not tell."""
     import gc

@@ -33,3 +33,6 @@ class Config:
         # Numbers reserved in flash at a time: one flash write each so many frames or messages.
         self.link_counter_step = 1024
         self.oscore_step = 32
+        # Free the code of a role that is over. Where code is frozen that is a quick saving of RAM, where it is
+        # compiled it is neither, and where nodes share an interpreter they would not like it.
+        self.frees_modules = False

@@ -59,20 +59,16 @@ class CoapError(MicrobrewError):
         self.code = code
 
 
-class VoucherError(MicrobrewError):
-    """A voucher or voucher request that fails a check; ``reason`` is one of the names in join/voucher.py."""
-
-    def __init__(self, reason, text=""):
-        super().__init__(text or reason)
-        self.reason = reason
-
-
 class JoinError(MicrobrewError):
     """A join attempt that ended; ``reason`` is a short stable name, the text is for an installer."""
 
     def __init__(self, reason, text=""):
         super().__init__(text or reason)
         self.reason = reason
+
+
+class VoucherError(JoinError):
+    """A voucher or voucher request that fails a check; ``reason`` is one of the names in join/voucher.py."""
 
 
 class StoreError(MicrobrewError):

@@ -7,17 +7,12 @@ protocol: it hands datagrams up and down, keeps the clock's deadlines, and swaps
 """
 
 from microbrew.coap.exchange import Endpoint, Parameters
-from microbrew.coap.message import Message
-from microbrew.compat import const
+from microbrew.compat import const, forget_modules, loaded_modules
 from microbrew.config import Config
-from microbrew.errors import DecodeError
 from microbrew.identity.idevid import Identity
 from microbrew.identity.sequence import Reserved
 from microbrew.ip.network import Network
 from microbrew.join import membership
-from microbrew.join.context import begin_window
-from microbrew.join.member import Member
-from microbrew.join.pledge import MESSAGE_NAMES, Pledge
 from microbrew.mac.beacon import Listener
 from microbrew.mac.link import Link
 
@@ -29,13 +24,13 @@ class Parts:
 
     __slots__ = ("config", "crypto", "endpoint", "identity", "link", "log", "net", "sequence", "store")
 
-    def __init__(self, radio, store, crypto, config, log):
+    def __init__(self, radio, store, crypto, config, log, identity):
         random = crypto.random
         self.config = config
         self.crypto = crypto
         self.store = store
         self.log = log
-        self.identity = Identity.load(store, crypto)
+        self.identity = identity
         self.sequence = Reserved(store, "seq-cojp", config.oscore_step)
         self.link = Link(radio, crypto, Reserved(store, "seq-link", config.link_counter_step))
         self.net = Network(self.link, self.identity.eui64, random)
@@ -45,19 +40,26 @@ class Parts:
 class Node:
     """One device on ``radio`` with the records in ``store``.
 
-    ``crypto``: a backend of microbrew.crypto; ``log(now, event, text)``. Raises StoreError if the store holds no
-    usable identity or a damaged membership.
+    ``crypto``: a backend of microbrew.crypto; ``log(now, event, text)``; ``identity``: that of the store, where it
+    was read before, as it takes a point multiplication. Raises StoreError if the store holds no usable identity or
+    a damaged membership.
     """
 
-    def __init__(self, radio, store, crypto, log, now, config=None):
+    def __init__(self, radio, store, crypto, log, now, config=None, identity=None):
         self.now = now
         self._log_line = log
-        parts = self.parts = Parts(radio, store, crypto, Config() if config is None else config, self._log)
+        if identity is None:
+            identity = Identity.load(store, crypto)
+        if config is None:
+            config = Config()
+        parts = self.parts = Parts(radio, store, crypto, config, self._log, identity)
         parts.endpoint.send = self._send
         parts.endpoint.on_request = self._on_request
         parts.net.bind(_COAP_PORT, self._on_datagram)
         parts.link.on_beacon = self._on_beacon
         self.listener = Listener()
+        # What is imported from here on is a role's.
+        self._loaded = loaded_modules() if config.frees_modules else None
         self.pledge = None
         self.member = None
         self._arrival = None
@@ -108,11 +110,17 @@ class Node:
         parts.endpoint.reset()
         parts.link.configure(None, parts.config.channel)
         self.listener.clear()
+        forget_modules(self._loaded)
+        from microbrew.join.pledge import Pledge
+
         self.pledge = Pledge(parts, self.listener, self._on_candidate, self._on_joined, home)
 
     def _become_member(self, member, now):
         self.pledge = None
         self.parts.endpoint.reset()
+        forget_modules(self._loaded)
+        from microbrew.join.member import Member
+
         self.member = Member(self.parts, member, self._on_lost)
         self.member.start(now)
 
@@ -128,6 +136,8 @@ class Node:
 
     def _on_joined(self, member, now):
         if member.imprinted:
+            from microbrew.join.context import begin_window
+
             begin_window(self.parts.store, self.parts.crypto, member.psk)
         # The one write that makes a pledge a node (docs/decisions/0004); nothing happens before it is on flash.
         self.parts.store.write(membership.RECORD, member.to_record())
@@ -178,22 +188,21 @@ class Node:
         self._log_line(self.now, event, text)
 
     def _trace(self, direction, datagram):
-        """One log line for each datagram of a join: direction, bytes by part of the join, name."""
-        if self.pledge is None or self.pledge.phase is None:
-            return
+        """One log line for each datagram of a join: direction, bytes by part of the join, name by its CoAP code."""
         pledge = self.pledge
-        name = MESSAGE_NAMES[pledge.state][direction == "down"]
-        shares = "%s=%d" % (pledge.phase, len(datagram))
-        try:
-            code = Message.decode(datagram).code
-            if code == 0:
-                name = "acknowledgement"
-            elif code >> 5 > 2:
-                name = "refusal"
-            elif pledge.riding and direction == "up":
-                # RFC 9668: one datagram of two parts.
-                name = "message_3 and " + name
-                shares = "edhoc=%d,%s=%d" % (pledge.riding, pledge.phase, len(datagram) - pledge.riding)
-        except DecodeError:
+        if pledge is None or pledge.traffic is None:
+            return
+        phase, sent, awaited = pledge.traffic
+        name = sent if direction == "up" else awaited
+        shares = "%s=%d" % (phase, len(datagram))
+        if len(datagram) < 2:
             name = "malformed"
+        elif not datagram[1]:
+            name = "acknowledgement"
+        elif datagram[1] >> 5 > 2:
+            name = "refusal"
+        elif pledge.riding and direction == "up":
+            # RFC 9668: one datagram of two parts.
+            name = "message_3 and " + name
+            shares = "edhoc=%d,%s=%d" % (pledge.riding, phase, len(datagram) - pledge.riding)
         self._log("msg", "%s %s %s" % (direction, shares, name))

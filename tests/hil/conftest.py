@@ -2,17 +2,25 @@
 
 Where a tool or the sources cannot be had the tests are skipped with that reason, which pytest prints at the end; with
 CI=true in the environment they fail instead.
+
+``--target NAME`` is for the tests of one target (`make test-board`), which do not run without it.
 """
 
+import contextlib
 import fcntl
+import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
+
+from microbrew_host.board.errors import BoardError
+from microbrew_host.board.target import Target, open_target
 
 ROOT = Path(__file__).resolve().parents[2]
 # What it takes to build and to run each board's image.
@@ -74,6 +82,12 @@ def cc2652() -> dict[str, Path]:
     return {variant: ROOT / f"build/firmware/cc2652-{variant}/firmware.elf" for variant in ("dev", "release")}
 
 
+def bench_images(images: None) -> None:
+    """What is counted on the board qemu_an386."""
+    built = make("bench-images", "BOARD=qemu_an386")
+    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-4000:]
+
+
 @pytest.fixture(scope="session")
 def need_target() -> Callable[[str], str]:
     """A function of a target's name, which it returns: builds what it needs, once, or skips the test."""
@@ -89,3 +103,99 @@ def need_target() -> Callable[[str], str]:
         return name
 
     return need
+
+
+# Vectors are parsed on the board, and tests are not frozen: an emulated one gets the heap for both.
+EMULATED_HEAP = 1 << 20
+HEAP_CAN_BE_CHOSEN = ("qemu_an386",)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--target", help="board to test: unix, qemu_an386, nrf52840-emulated or a serial port")
+    parser.addoption("--peer", help="a second board for what needs two")
+    parser.addoption("--ask", action="store_true", help="ask somebody to unplug the board where a test needs that")
+    parser.addoption("--heap", type=int, default=EMULATED_HEAP, help="bytes of heap of an emulated board")
+
+
+class Outcomes:
+    """What was found out about a target, by file and test; written to build/hil/TARGET.json for docs/boards.md."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rows: list[tuple[str, str, str, str]] = []
+        self.facts: dict[str, Any] = {}
+
+    def add(self, file: str, test: str, outcome: str, reason: str) -> None:
+        """One test's outcome: pass, fail or skip."""
+        self.rows.append((file, test, outcome, reason))
+
+    @contextlib.contextmanager
+    def claim(self, *facts: str) -> Iterator[None]:
+        """What is in the context shows these facts about the target, or that they are not so."""
+        for fact in facts:
+            self.facts[fact] = "fail"
+        yield
+        for fact in facts:
+            self.facts[fact] = "pass"
+
+    def summary(self, before: dict[str, Any]) -> dict[str, Any]:
+        """Facts, counts, and the reasons of what was skipped; of what did not run now, those of ``before``."""
+        found = {**before, "target": self.name, **self.facts}
+        if self.rows:
+            ours = {outcome for file, _, outcome, _ in self.rows if file.startswith("test_crypto_")}
+            if "pass" in ours or "fail" in ours:
+                found["vectors"] = "fail" if "fail" in ours else "pass"
+            found["tests"] = dict(sorted(Counter(outcome for _, _, outcome, _ in self.rows).items()))
+            reasons = Counter((file, reason) for file, _, outcome, reason in self.rows if outcome == "skip")
+            found["skipped"] = [f"{file}, {count}: {reason}" for (file, reason), count in sorted(reasons.items())]
+        return found
+
+
+_OUTCOMES: list[Outcomes] = []
+
+
+@pytest.fixture(scope="session")
+def target_name(request: pytest.FixtureRequest) -> str:
+    """The board under test. Skips without one."""
+    name = request.config.getoption("--target")
+    if not name:
+        pytest.skip("no --target: make test-board TARGET=unix|qemu_an386|nrf52840-emulated|/dev/ttyACM0")
+    return str(name)
+
+
+@pytest.fixture(scope="session")
+def outcomes(target_name: str) -> Outcomes:
+    """Where tests note what they found."""
+    found = Outcomes(target_name)
+    _OUTCOMES.append(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def target(
+    outcomes: Outcomes, target_name: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Target]:
+    """The board under test, running. One that was named and cannot be opened is a failure."""
+    flash = tmp_path_factory.mktemp("target") / "flash" if "/" not in target_name else None
+    options = {"heap": request.config.getoption("--heap")} if target_name in HEAP_CAN_BE_CHOSEN else {}
+    try:
+        board = open_target(target_name, flash, **options)
+    except BoardError as error:
+        pytest.fail(str(error), pytrace=False)
+    with board:
+        with outcomes.claim("boots"), board.repl() as repl:
+            outcomes.facts["platform"] = repl("import sys; print(sys.platform)")
+        yield board
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for found in _OUTCOMES:
+        directory = ROOT / "build/hil"
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / f"{found.name.replace('/', '-').strip('-')}.json"
+        summary = found.summary(json.loads(path.read_text()) if path.exists() else {})
+        terminalreporter.section(f"target {found.name}")
+        for line in summary.get("skipped", []):
+            terminalreporter.line("skipped " + line)
+        terminalreporter.line(", ".join(f"{name} {summary[name]}" for name in summary if name != "skipped"))
+        path.write_text(json.dumps(summary, indent=1) + "\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 from microbrew_host.demo import parts
 
 
-def test_boards_and_processes_join_through_each_other_and_a_stranger_is_refused(tmp_path: Path) -> None:
+def test_boards_and_processes_join_through_each_other_and_a_stranger_is_refused(images: None, tmp_path: Path) -> None:
     command = parts.microbrew("demo", "--target", "qemu_an386", "--directory", tmp_path / "demo", "--loss", "0.05")
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -1,8 +1,6 @@
 """What the firmware costs on a Cortex-M4F stays within docs/footprint.md and its budgets, and can be counted again."""
 
 import copy
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,25 +19,7 @@ JITTER = 160
 
 
 @pytest.fixture(scope="module")
-def images() -> None:
-    for tool in ("arm-none-eabi-gcc", "qemu-system-arm"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"NOT TESTED, the footprint on {TARGET}: {tool} is missing, `make toolchain` installs it")
-    for variant in ("dev", "release"):
-        built = subprocess.run(
-            ["make", "--no-print-directory", "firmware", f"BOARD={TARGET}", f"VARIANT={variant}"],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-        if built.returncode and "sources:" in built.stderr:
-            pytest.skip(f"NOT TESTED, the footprint on {TARGET}: " + built.stderr.strip())
-        assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-4000:]
-
-
-@pytest.fixture(scope="module")
-def figures(images: None) -> dict[str, Any]:
+def figures(bench_images: None) -> dict[str, Any]:
     return measure.everything(TARGET)
 
 
@@ -54,8 +34,8 @@ def test_no_budget_is_exceeded(figures: dict[str, Any], key: str) -> None:
     assert figures[key] <= budget, name
 
 
-def test_two_joins_count_equally(images: None) -> None:
-    elf = measure.image(TARGET, "dev") / "firmware.elf"
+def test_two_joins_count_equally(bench_images: None) -> None:
+    elf = measure.image(TARGET, measure.MEASURED) / "firmware.elf"
     one, other = join.run(elf), join.run(elf)
     assert one.digest == other.digest
     assert abs(one.instructions - other.instructions) < one.instructions / 10_000
@@ -70,7 +50,7 @@ def test_two_joins_count_equally(images: None) -> None:
         assert abs(step.instructions - again.instructions) <= JITTER
 
 
-def test_what_the_package_is_made_of_sums_up(images: None) -> None:
+def test_what_the_package_is_made_of_sums_up(bench_images: None) -> None:
     sizes = measure.sizes(TARGET)
     assert sum(sizes["frozen_modules"].values()) == sizes["frozen_bytes"]
     assert sum(sizes["image_parts"].values()) == sizes["image_bytes"]

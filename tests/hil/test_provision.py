@@ -12,7 +12,7 @@ from cryptography import x509
 
 from microbrew_host import cli
 from microbrew_host.board.qemu import POWER_CUT_STATUS, Qemu
-from microbrew_host.board.repl import Repl
+from microbrew_host.board.repl import Repl, heard
 from microbrew_host.board.target import open_target
 from microbrew_host.factory import manufacturer
 from microbrew_host.factory.line import Order
@@ -193,3 +193,11 @@ def test_a_serial_port_that_is_not_there_is_a_sentence(acme, capsys) -> None:
     status, said = microbrew(capsys, "factory", "provision", acme, "--target", "esp32")
     assert status == 1
     assert "no target esp32; there are unix, qemu_an386" in said
+
+
+def test_a_release_image_on_the_same_flash_is_who_it_was_made(images, acme, tmp_path, capsys) -> None:
+    flash = tmp_path / "flash"
+    words = ("factory", "provision", acme, "--target", "qemu_an386", "--flash", flash, "--eui64", EUI64)
+    assert microbrew(capsys, *words)[0] == 0
+    with Qemu(ROOT / "build/firmware/qemu_an386-release/firmware.elf", flash=flash) as board:
+        assert f"crypto native, serial {EUI64}" in heard(board.console, "serial " + EUI64)

@@ -13,7 +13,7 @@ sys.path[:] = [entry for entry in sys.path if not entry.rstrip("/").endswith("te
 import os  # noqa: E402
 import shutil  # noqa: E402
 import subprocess  # noqa: E402
-from collections.abc import Iterator  # noqa: E402
+from collections.abc import Iterable, Iterator  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -65,11 +65,11 @@ def start(path: Path, names: list[str] | None = None) -> "subprocess.Popen[str]"
     )
 
 
-def results(process: "subprocess.Popen[str]") -> Iterator[Result]:
-    """The outcomes as they come. Raises MicroPythonFailed when the file does not load or the process dies."""
+def parse(lines: Iterable[str]) -> Iterator[Result]:
+    """The outcomes in the shim's output, as they come. Raises MicroPythonFailed when the file does not load, or when
+    something is printed behind the last one."""
     printed: list[str] = []
-    assert process.stdout is not None
-    for line in process.stdout:
+    for line in lines:
         # A test may print without a newline at the end, and the marker then follows on the same line.
         before, marker, rest = line.partition("@test ")
         if not marker:
@@ -80,14 +80,27 @@ def results(process: "subprocess.Popen[str]") -> Iterator[Result]:
         if kind == "start":
             printed = []
         elif kind == "error":
-            process.wait()
             raise MicroPythonFailed("".join(printed).strip())
         else:
             yield Result(name, kind, reason, "".join(printed))
             printed = []
+    if printed:
+        raise MicroPythonFailed("".join(printed))
+
+
+def results(process: "subprocess.Popen[str]") -> Iterator[Result]:
+    """The outcomes as they come. Raises MicroPythonFailed when the file does not load or the process dies."""
+    assert process.stdout is not None
+    try:
+        yield from parse(process.stdout)
+    except MicroPythonFailed as error:
+        status = process.wait()
+        if status not in (0, 1):
+            raise MicroPythonFailed(f"{error}MicroPython ended with status {status}") from None
+        raise
     status = process.wait()
-    if status not in (0, 1) or printed:
-        raise MicroPythonFailed("".join(printed) + f"MicroPython ended with status {status}")
+    if status not in (0, 1):
+        raise MicroPythonFailed(f"MicroPython ended with status {status}")
 
 
 def main(paths: list[str]) -> int:

@@ -9,6 +9,7 @@ from microbrew.mac import frame
 from microbrew.mac.beacon import Beacon
 from microbrew.mac.link import Link
 from microbrew.mac.security import KeySet
+from microbrew.mac.submac import QUEUE_LEN
 
 PAN = 0xCAFE
 KEY = bytes.fromhex("e6bf4287c2d7618d6a9687445ffd33e6")
@@ -213,7 +214,7 @@ class Delivery(unittest.TestCase):
         self.assertTrue(self.a.link.counters["tx_retry"] > 10)
 
     def test_full_queue_and_caller_mistakes(self):
-        for _ in range(8):
+        for _ in range(QUEUE_LEN):
             self.assertTrue(self.a.send(B, b"x", False))
         self.assertFalse(self.a.send(B, b"x", False))
         self.a.link.set_keys(None)

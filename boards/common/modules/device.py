@@ -12,6 +12,7 @@ import board_radio
 import machine
 from microbrew import crypto
 from microbrew.compat import heap_used
+from microbrew.config import Config
 from microbrew.device import Clock, Log, live
 from microbrew.identity.idevid import Identity
 from microbrew.identity.store import Store
@@ -19,6 +20,24 @@ from microbrew.node import Node
 from micropython import const
 
 STORE = "/store"
+
+
+def _open_store():
+    """The device's records, with its key where the board has a better place for it."""
+    try:
+        from board_key import open_store
+    except ImportError:
+        return Store(STORE)
+    return open_store(STORE)
+
+
+def _watched(log, store):
+    """The log, with what the board shows of it; and what somebody may ask for at the board."""
+    try:
+        from board_panel import watch
+    except ImportError:
+        return log
+    return watch(log, store)
 
 # Longer than the longest step, a handshake computed in Python on a slow chip.
 _WATCHDOG_MS = const(60000)
@@ -29,10 +48,15 @@ def run():
     watchdog = None if board.CONSOLE else machine.WDT(timeout=_WATCHDOG_MS)
     backend = crypto.load(release=board.RELEASE)
     clock = Clock()
-    log = Log(clock)
-    store = Store(STORE)
-    radio = board_radio.make(Identity.load(store, backend).eui64, clock)
+    store = _open_store()
+    log = _watched(Log(clock), store)
+    identity = Identity.load(store, backend)
+    config = Config()
+    config.frees_modules = True
+    radio = board_radio.make(identity.eui64, clock)
     gc.collect()
     code = heap_used()
-    node = Node(radio, store, backend, log, clock())
+    node = Node(radio, store, backend, log, clock(), config, identity)
+    if hasattr(store, "forget"):
+        store.forget()
     live(node, radio, clock, log, code, None if watchdog is None else watchdog.feed)

@@ -210,6 +210,16 @@ class Message:
         return Message(kind, code, buf[2] << 8 | buf[3], bytes(buf[4:token_end]), options, payload)
 
 
+def request(code, path, payload=b"", content_format=None):
+    """A confirmable request to hand to the Endpoint; ``path`` is a tuple of str."""
+    message = Message(numbers.CON, code, 0, b"", [], payload)
+    for segment in path:
+        message.add(numbers.URI_PATH, segment)
+    if content_format is not None:
+        message.add(numbers.CONTENT_FORMAT, content_format)
+    return message
+
+
 def response(code, payload=b"", content_format=None):
     """A response to hand to the Endpoint, which fills in type, message ID and token."""
     message = Message(numbers.ACK, code, 0, b"", [], payload)

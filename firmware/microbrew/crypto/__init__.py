@@ -187,6 +187,14 @@ def public_from_spki(spki):
     return bytes(spki[27:])
 
 
+def _in_c(backend, release):
+    if release:
+        return backend()
+    from microbrew.crypto.native_ed25519 import with_ed25519
+
+    return with_ed25519(backend)()
+
+
 def load(name=None, release=False):
     """An instance of the named backend, or of the best one present: hardware, native, host, pure.
 
@@ -197,11 +205,11 @@ def load(name=None, release=False):
     if name == "hardware":
         from microbrew.crypto.hardware import HardwareCrypto
 
-        return HardwareCrypto(release=release)
+        return _in_c(HardwareCrypto, release)
     if name == "native":
         from microbrew.crypto.native import NativeCrypto
 
-        return NativeCrypto(release=release)
+        return _in_c(NativeCrypto, release)
     if name == "host":
         from microbrew.crypto.host import HostCrypto
 

@@ -1,12 +1,12 @@
 """Crypto backend of devices: the C module ``microbrew_native``, built into the port or loaded as a .mpy.
 
-P-256 and X25519, SHA-256, HMAC, HKDF and AES-CCM, all constant time. The C library does not have Ed25519, which is
-done in Python, which is not constant time: a release refuses it.
+P-256 and X25519, SHA-256, HMAC, HKDF and AES-CCM, all constant time. Ed25519, which the C library does not have, is in
+native_ed25519.py.
 """
 
 import os
 
-from microbrew.crypto import ED25519, P256, X25519, Crypto, PrivateKey, need_curve, secret_of
+from microbrew.crypto import P256, X25519, Crypto, PrivateKey, need_curve, secret_of
 from microbrew.errors import CryptoError
 
 try:
@@ -22,8 +22,7 @@ _P = (1 << 256) - (1 << 224) + (1 << 192) + (1 << 96) - 1
 class NativeCrypto(Crypto):
     """Verbs in C; see ``Crypto`` for shapes and errors.
 
-    ``random`` is a function of a length, ``os.urandom`` unless a test or a simulator injects another. ``release``: a
-    build flag; with it set, Ed25519 is refused like an unknown curve.
+    ``random`` is a function of a length, ``os.urandom`` unless a test or a simulator injects another.
     """
 
     name = "native"
@@ -35,9 +34,8 @@ class NativeCrypto(Crypto):
     hkdf_expand = staticmethod(native.hkdf_expand)
     ccm_seal = staticmethod(native.ccm_seal)
 
-    def __init__(self, random=os.urandom, release=False):
+    def __init__(self, random=os.urandom):
         self._random = random
-        self._signing = (P256,) if release else (P256, ED25519)
 
     def random(self, length):
         return self._random(length)
@@ -49,7 +47,7 @@ class NativeCrypto(Crypto):
             raise CryptoError("authentication tag does not verify") from None
 
     def load_private(self, curve, secret):
-        need_curve(curve, self._signing + (X25519,))
+        need_curve(curve, (P256, X25519))
         if len(secret) != 32:
             raise CryptoError("private key must be 32 bytes")
         if curve == P256:
@@ -57,12 +55,8 @@ class NativeCrypto(Crypto):
                 public = native.p256_public(secret)
             except ValueError:
                 raise CryptoError("private key out of range") from None
-        elif curve == X25519:
-            public = native.x25519(secret, _X25519_BASE)
         else:
-            from microbrew.crypto.pure import ed25519
-
-            public = ed25519.public(secret)
+            public = native.x25519(secret, _X25519_BASE)
         return PrivateKey(curve, public, bytearray(secret))
 
     def ecdh(self, private, peer):
@@ -74,21 +68,11 @@ class NativeCrypto(Crypto):
             raise CryptoError("no valid point on the curve") from None
 
     def sign(self, private, message):
-        need_curve(private.curve, self._signing)
-        secret = secret_of(private)
-        if private.curve == ED25519:
-            from microbrew.crypto.pure import ed25519
-
-            return ed25519.sign(secret, private.public, message)
-        return native.p256_sign(secret, message)
+        need_curve(private.curve, (P256,))
+        return native.p256_sign(secret_of(private), message)
 
     def verify(self, curve, public, message, signature):
-        need_curve(curve, self._signing)
-        if curve == ED25519:
-            from microbrew.crypto.pure import ed25519
-
-            ed25519.verify(public, message, signature)
-            return
+        need_curve(curve, (P256,))
         try:
             native.p256_verify(public, message, signature)
         except (OSError, ValueError):

@@ -7,9 +7,9 @@ x509.py (x5t, x5bag, x5u) and cwt.py (kcwt). X.509 is not parsed: who trusts a c
 key out of it. Left out: C509.
 """
 
-from microbrew.cbor import Raw, Reader, encode
+from microbrew.cbor import Raw, Reader, decode, encode
 from microbrew.compat import const
-from microbrew.cose.key import ALL_CURVES, decode_ccs, encode_ccs
+from microbrew.cose.key import ALL_CURVES, ccs_of_claims, encode_ccs
 from microbrew.errors import DecodeError, EdhocError
 
 # COSE header parameters (RFC 9052, RFC 9360, RFC 9528).
@@ -137,15 +137,23 @@ def peer_kccs(id_cred):
 
     Nothing vouches for the key: trust comes from a voucher, from configuration or from nowhere.
     """
-    only(id_cred, KCCS)
+    claims = only(id_cred, KCCS)
     # The map and its label take a byte each; what follows is the claims set as it was received.
-    return peer_ccs(bytes(id_cred[2:]))
+    return _peer_of(claims, bytes(id_cred[2:]))
 
 
 def peer_ccs(cred):
     """Peer of an encoded CWT Claims Set, our copy of what a kid stands for. Raises EdhocError."""
     try:
-        ccs = decode_ccs(cred, None, True, ALL_CURVES)
+        claims = decode(cred)
+    except DecodeError:
+        raise EdhocError(1, "malformed kccs") from None
+    return _peer_of(claims, cred)
+
+
+def _peer_of(claims, cred):
+    try:
+        ccs = ccs_of_claims(claims, cred, None, True, ALL_CURVES)
     except DecodeError:
         raise EdhocError(1, "malformed kccs") from None
     return Peer(cred, ccs.public, ccs.curve, ccs.subject)

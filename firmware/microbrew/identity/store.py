@@ -33,21 +33,11 @@ class Files:
         """A binary file."""
         return open(path, mode)
 
-    def rename(self, old, new):
-        """Rename over what is there."""
-        os.rename(old, new)
-
-    def remove(self, path):
-        """Delete a file."""
-        os.remove(path)
-
-    def listdir(self, path):
-        """Names in a directory."""
-        return os.listdir(path)
-
-    def mkdir(self, path):
-        """Make a directory."""
-        os.mkdir(path)
+    # Over what is there.
+    rename = staticmethod(os.rename)
+    remove = staticmethod(os.remove)
+    listdir = staticmethod(os.listdir)
+    mkdir = staticmethod(os.mkdir)
 
     def sync(self, file):
         """Content of an open file to the medium."""

@@ -17,21 +17,21 @@ def checksum(packet, start, end, next_header, dst=_SRC + 16):
     ``packet`` begins with the IPv6 header; ``dst`` is where the final destination stands (RFC 8200: with a
     routing header whose segments are left, its last address). Yields 0 when a right checksum is among the bytes.
     """
-    total = end - start + next_header
-    for i in range(_SRC, _SRC + 16, 2):
-        total += packet[i] << 8 | packet[i + 1]
-    for i in range(dst, dst + 16, 2):
-        total += packet[i] << 8 | packet[i + 1]
-    i = start
-    last = end - 1
-    while i < last:
-        total += packet[i] << 8 | packet[i + 1]
-        i += 2
-    if i == last:
-        total += packet[i] << 8
-    while total > 0xFFFF:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total ^ 0xFFFF
+    view = memoryview(packet)
+    total = end - start + next_header + _sum(view[_SRC : _SRC + 16]) + _sum(view[dst : dst + 16])
+    body = _sum(view[start:end])
+    if end - start & 1:
+        # As if a zero octet followed.
+        body <<= 8
+    # A sum that is not empty is never 0 but 0xFFFF, so it is 0 that is returned.
+    rest = (total + body) % 0xFFFF
+    return rest ^ 0xFFFF if rest else 0
+
+
+def _sum(data):
+    # 2**16 is 1 modulo 2**16 - 1, so the remainder of the whole number is the one's complement sum of its words; the
+    # interpreter divides it in one go.
+    return int.from_bytes(data, "big") % 0xFFFF
 
 
 def put_header(packet, pos, src_port, dst_port, length):

@@ -8,9 +8,8 @@ front of a protected request (RFC 9668). A server that lost its replay window ge
 from microbrew.coap import numbers
 from microbrew.coap.blockwise import Transfer
 from microbrew.coap.exchange import RESPONSE
-from microbrew.edhoc import combined, messages
+from microbrew.edhoc import messages
 from microbrew.errors import CoapError, DecodeError, JoinError, OscoreError
-from microbrew.oscore import protect
 
 
 class Channel:
@@ -55,8 +54,12 @@ class Channel:
         if echo is not None:
             message.add(numbers.ECHO, echo)
         if self.context is not None:
+            from microbrew.oscore import protect
+
             message, self._binding = protect.protect_request(self.context, message)
             if message_3:
+                from microbrew.edhoc import combined
+
                 message = combined.combine(message_3, message)
         self._endpoint.request(self._peer, message, now, self._on_event)
 
@@ -73,6 +76,8 @@ class Channel:
                         return False
                     self._finish(None, refusal(response), now)
                     return True
+                from microbrew.oscore import protect
+
                 response = protect.unprotect_response(self.context, response, self._binding)
                 echo = response.option(numbers.ECHO)
                 if response.code == numbers.UNAUTHORIZED and echo is not None and not self._challenged:

@@ -10,7 +10,6 @@ After a restart it begins here, from the ``network`` record, without joining ane
 """
 
 from microbrew.coap import numbers
-from microbrew.coap.message import Message
 from microbrew.compat import const
 from microbrew.errors import DecodeError, OscoreError, StoreError
 from microbrew.ip import rpl
@@ -113,12 +112,8 @@ class Member:
             self._channel = Channel(
                 self.parts.endpoint, (jrc, _COAP_PORT, True), self.parts.config, self._context, strict=True
             )
-        request = Message(numbers.CON, numbers.GET)
-        for segment in discovery.CORE_PATH:
-            request.add(numbers.URI_PATH, segment)
-        request.add(numbers.URI_QUERY, "rt=" + discovery.REGISTRAR)
         try:
-            self._channel.request(request, now, self._registered)
+            self._channel.request(discovery.query(discovery.REGISTRAR), now, self._registered)
         except StoreError as error:
             self._registered(None, error, now)
 
@@ -145,9 +140,7 @@ class Member:
 
     def _open_proxy(self, jpy_port, now):
         config = self.parts.config
-        self._proxy = StatelessProxy(
-            self.parts.net, self._jrc_address(), jpy_port, config.join_port, config.proxy_port
-        )
+        self._proxy = StatelessProxy(self.parts.net, self._jrc_address(), jpy_port, config.join_port, config.proxy_port)
         self._proxy.relay.set_join_rate(self.member.join_rate, now)
         self._beacon_at = now
         self._set_state(PROXYING)

@@ -15,6 +15,9 @@ Zero-touch join (draft-ietf-6tisch-dtsecurity-zerotouch-join) as profiled in doc
                                            v
                                         JOINED
 
+The code of the handshake and of the voucher is loaded when its part begins and forgotten when that is over: it is a
+fifth of all that a pledge has in RAM.
+
 Every state but the ends also takes FAILED: the attempt's secrets are wiped, the next-best proxy or network is
 tried, and when none is left WAIT_RETRY pauses before WAIT_EB. All of it is in TRANSITIONS below. Nothing is
 stored before JOINED, so a power cut at any point leaves a pledge.
@@ -22,20 +25,16 @@ stored before JOINED, so a power cut at any point leaves a pledge.
 
 from microbrew import cbor
 from microbrew.coap import numbers
-from microbrew.coap.message import Message
-from microbrew.compat import const
+from microbrew.coap.message import request
+from microbrew.compat import const, forget_modules, loaded_modules
 from microbrew.crypto import equal, wipe
-from microbrew.edhoc import credentials, messages
-from microbrew.edhoc.initiator import Start
+from microbrew.edhoc import messages
 from microbrew.errors import CryptoError, DecodeError, EdhocError, JoinError, StoreError, VoucherError
 from microbrew.ip import addr
 from microbrew.join import cojp
 from microbrew.join.channel import Channel, describe, refusal
-from microbrew.join.context import cojp_context
 from microbrew.join.membership import joined
 from microbrew.join.update import JOIN_PATH
-from microbrew.join.voucher import NONCE_LEN, verify_voucher, voucher_request
-from microbrew.oscore.context import Context
 from microbrew.proxy import discovery
 
 WAIT_EB = "WAIT_EB"
@@ -61,24 +60,15 @@ VOUCHER_BAD = "voucher-bad"
 CONFIGURED = "configured"
 FAILED = "failed"
 
-# Which part of the join a state's traffic counts for, and what it sends and waits for.
-PHASES = {
-    WAIT_PROXY: "discovery",
-    WAIT_MESSAGE_2: "edhoc",
-    WAIT_MESSAGE_3_ACK: "edhoc",
-    WAIT_VOUCHER: "voucher",
-    WAIT_STATUS_ACK: "voucher",
-    WAIT_REPORT_ACK: "voucher",
-    WAIT_JOIN_RESPONSE: "cojp",
-}
-MESSAGE_NAMES = {
-    WAIT_PROXY: ("proxy discovery", "join port"),
-    WAIT_MESSAGE_2: ("message_1", "message_2"),
-    WAIT_MESSAGE_3_ACK: ("message_3", "message_3 accepted"),
-    WAIT_VOUCHER: ("voucher request", "voucher"),
-    WAIT_STATUS_ACK: ("voucher status", "status accepted"),
-    WAIT_REPORT_ACK: ("voucher status", "status accepted"),
-    WAIT_JOIN_RESPONSE: ("join request", "join response"),
+# Which part of the join a state's traffic counts for, what it has sent and what it waits for.
+_TRAFFIC = {
+    WAIT_PROXY: ("discovery", "proxy discovery", "join port"),
+    WAIT_MESSAGE_2: ("edhoc", "message_1", "message_2"),
+    WAIT_MESSAGE_3_ACK: ("edhoc", "message_3", "message_3 accepted"),
+    WAIT_VOUCHER: ("voucher", "voucher request", "voucher"),
+    WAIT_STATUS_ACK: ("voucher", "voucher status", "status accepted"),
+    WAIT_REPORT_ACK: ("voucher", "voucher status", "status accepted"),
+    WAIT_JOIN_RESPONSE: ("cojp", "join request", "join response"),
 }
 
 _METHOD = const(0)
@@ -127,6 +117,7 @@ class Pledge:
         self._deadline = None
         self._failed_in = None
         self._excluded = []
+        self._loaded = loaded_modules() if self.config.frees_modules else None
         self._reset_attempt()
         self.log("state", self.state)
 
@@ -152,9 +143,9 @@ class Pledge:
         self._abandon()
 
     @property
-    def phase(self):
-        """Name of the part of the join that runs, or None."""
-        return PHASES.get(self.state)
+    def traffic(self):
+        """Names of the part of the join that runs, of what was sent and of what is waited for; None in between."""
+        return _TRAFFIC.get(self.state)
 
     # The machine
 
@@ -202,9 +193,7 @@ class Pledge:
         self.log("proxy", "%s network %s" % (bytes(candidate.proxy).hex(), beacon.network_id.hex()))
         self._proxy = addr.link_local(candidate.proxy)
         self._channel = Channel(self.endpoint, (self._proxy, _COAP_PORT, False), self.config)
-        request = _message(numbers.GET, discovery.CORE_PATH)
-        request.add(numbers.URI_QUERY, "rt=" + discovery.JOIN_PROXY)
-        self._channel.request(request, now, self._answered)
+        self._channel.request(discovery.query(discovery.JOIN_PROXY), now, self._answered)
         return None
 
     def _found_proxy(self, response, now):
@@ -217,6 +206,9 @@ class Pledge:
         return PROXY, None
 
     def _send_message_1(self, _detail, now):
+        from microbrew.edhoc import credentials
+        from microbrew.edhoc.initiator import Start
+
         own = credentials.own_x5chain(self.identity.certificate, self.identity.private)
         message_1, self._edhoc = Start(self.crypto, _METHOD, [_SUITE], b"", own).message_1()
         self._channel = Channel(self.endpoint, self._peer, self.config)
@@ -224,6 +216,8 @@ class Pledge:
 
     def _verify_message_2(self, response, now):
         _expect_changed(response)
+        from microbrew.edhoc import credentials
+
         received = self._edhoc = self._edhoc.receive(response.payload)
         # Provisional: any registrar may show any key here; the voucher decides (RFC 8995 section 5.1).
         c_r = messages.encode_identifier(received.c_r)
@@ -231,20 +225,31 @@ class Pledge:
             peer = credentials.peer_kccs(received.id_cred_r)
             if self._home_registrar is not None and not equal(peer.public, self._home_registrar):
                 raise EdhocError(1, "not the registrar that this device belongs to")
-            self._message_3, self._done = received.verify(peer).message_3()
+            self._message_3, self._edhoc = received.verify(peer).message_3()
         except EdhocError as error:
             # Sent once: the failure that follows takes the exchange back.
             self._post_edhoc(c_r + messages.error_message(error.code, error.info), now, True)
             raise
         self._registrar_public = peer.public
+        self._take_keys()
         self._make_voucher_request()
+        forget_modules(self._loaded)
         return (COMBINED if len(self._message_3) + len(self._request) <= _COMBINED_MAX else SEQUENTIAL), None
 
-    def _make_voucher_request(self):
-        done = self._done
+    def _take_keys(self):
+        from microbrew.oscore.context import Context
+
+        done = self._edhoc
         secret, salt = done.oscore()
+        self._c_r = done.c_r
         self._context = Context(self.crypto, secret, salt, done.c_r, done.c_i)
         self._psk = done.exporter(_PSK_LABEL, self.identity.eui64, _PSK_LEN)
+        done.wipe()
+        self._edhoc = None
+
+    def _make_voucher_request(self):
+        from microbrew.join.voucher import NONCE_LEN, voucher_request
+
         self._nonce = self.crypto.random(NONCE_LEN)
         self._request = voucher_request(
             self.crypto, self.identity.private, self.identity.serial, self._nonce, self._registrar_public
@@ -258,7 +263,7 @@ class Pledge:
         self._message_3 = None
 
     def _send_message_3(self, _detail, now):
-        self._post_edhoc(messages.encode_identifier(self._done.c_r) + self._message_3, now)
+        self._post_edhoc(messages.encode_identifier(self._c_r) + self._message_3, now)
         self._message_3 = None
 
     def _send_voucher_request(self, response, now):
@@ -267,8 +272,6 @@ class Pledge:
         self._repeat_voucher_request(None, now)
 
     def _open_onboarding(self):
-        self._done.wipe()
-        self._done = None
         self._channel = Channel(self.endpoint, self._peer, self.config, self._context)
 
     def _repeat_voucher_request(self, _detail, now):
@@ -276,13 +279,15 @@ class Pledge:
         self._channel.request(self._voucher_message(), now, self._answered)
 
     def _voucher_message(self):
-        return _message(numbers.POST, _VOUCHER_PATH, self._request, numbers.VOUCHER_COSE)
+        return request(numbers.POST, _VOUCHER_PATH, self._request, numbers.VOUCHER_COSE)
 
     def _check_voucher(self, response, now):
         self.riding = 0
         if response.code == numbers.SERVICE_UNAVAILABLE:
             return self._wait_for_voucher(response, now)
         _expect_changed(response)
+        from microbrew.join.voucher import verify_voucher
+
         try:
             voucher = verify_voucher(
                 self.crypto,
@@ -297,6 +302,7 @@ class Pledge:
         if voucher.join_process != "minimal":
             return VOUCHER_BAD, JoinError("voucher-join-process", "the voucher asks for an enrolment by certificate")
         self.log("voucher", "network authenticated")
+        forget_modules(self._loaded)
         return VOUCHER_GOOD, None
 
     def _wait_for_voucher(self, response, now):
@@ -319,11 +325,13 @@ class Pledge:
 
     def _send_join_request(self, _detail, now):
         if self._join_context is None:
+            from microbrew.join.context import cojp_context
+
             self._close_channel()
             self._join_context = cojp_context(self.crypto, self._psk, self.identity.eui64, self.sequence)
             self._channel = Channel(self.endpoint, self._peer, self.config, self._join_context, strict=True)
-        request = cojp.encode_join_request(self.candidate.beacon.network_id, cojp.ROLE_NODE, self._unsupported)
-        self._channel.request(_message(numbers.POST, JOIN_PATH, request), now, self._answered)
+        payload = cojp.encode_join_request(self.candidate.beacon.network_id, cojp.ROLE_NODE, self._unsupported)
+        self._channel.request(request(numbers.POST, JOIN_PATH, payload), now, self._answered)
 
     def _after_status(self, response, now):
         _expect_changed(response)
@@ -404,7 +412,7 @@ class Pledge:
     # Helpers of the actions
 
     def _post_edhoc(self, payload, now, last=False):
-        message = _message(numbers.POST, _EDHOC_PATH, payload, numbers.CID_EDHOC_CBOR_SEQ)
+        message = request(numbers.POST, _EDHOC_PATH, payload, numbers.CID_EDHOC_CBOR_SEQ)
         self._channel.request(message, now, _ignore if last else self._answered)
 
     def _edhoc_failure(self, error):
@@ -415,7 +423,7 @@ class Pledge:
 
     def _post_status(self, status, now):
         self._channel.request(
-            _message(numbers.POST, _STATUS_PATH, cbor.encode(status), numbers.CBOR), now, self._answered
+            request(numbers.POST, _STATUS_PATH, cbor.encode(status), numbers.CBOR), now, self._answered
         )
 
     def _close_channel(self):
@@ -427,9 +435,9 @@ class Pledge:
     def _abandon(self):
         """End the attempt: nothing outstanding, no secret kept."""
         self._close_channel()
-        for state in (self._edhoc, self._done):
-            if state is not None:
-                state.wipe()
+        if self._edhoc is not None:
+            self._edhoc.wipe()
+        forget_modules(self._loaded)
         if isinstance(self._psk, bytearray) and self._psk is not self._kept_psk:
             wipe(self._psk)
         self._reset_attempt()
@@ -440,7 +448,7 @@ class Pledge:
         self._peer = None
         self._channel = None
         self._edhoc = None
-        self._done = None
+        self._c_r = None
         self._context = None
         self._join_context = None
         self._registrar_public = None
@@ -478,15 +486,6 @@ TRANSITIONS = {
 }
 
 _FAILURE = (Pledge._fail, WAIT_RETRY)
-
-
-def _message(code, path, payload=b"", content_format=None):
-    message = Message(numbers.CON, code, payload=payload)
-    for segment in path:
-        message.add(numbers.URI_PATH, segment)
-    if content_format is not None:
-        message.add(numbers.CONTENT_FORMAT, content_format)
-    return message
 
 
 def _expect_changed(response):

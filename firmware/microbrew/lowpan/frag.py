@@ -24,9 +24,9 @@ def is_dispatch(octet):
 class _Slot:
     __slots__ = ("buf", "deadline", "got", "heard", "key", "secured", "size", "units")
 
-    def __init__(self, size):
-        self.buf = bytearray(size)
-        self.units = bytearray((size + 63) // 64)
+    def __init__(self):
+        self.buf = None
+        self.units = None
         self.key = None
         self.size = 0
         self.got = 0
@@ -35,8 +35,10 @@ class _Slot:
         self.heard = 0
 
     def open(self, key, size, secured, now, timeout):
-        for i in range(len(self.units)):
-            self.units[i] = 0
+        """Begin a datagram. Raises MemoryError."""
+        self.close()
+        self.buf = bytearray(size)
+        self.units = bytearray((size + 63) // 64)
         self.key = key
         self.size = size
         self.got = 0
@@ -44,9 +46,15 @@ class _Slot:
         self.deadline = now + timeout
         self.heard = now
 
+    def close(self):
+        """Forget the datagram; what was there of it."""
+        buf = self.buf
+        self.key = self.buf = self.units = None
+        return buf
+
 
 class Reassembler:
-    """A fixed number of datagrams in the making, all memory taken at construction.
+    """A few datagrams in the making: at most ``buffers`` of ``size`` bytes, each taking what it needs while it lasts.
 
     ``timeout_ms`` (at most 60 s) runs from a datagram's first fragment. Secured and unsecured fragments never
     mix. When all buffers are taken, a newcomer gets that of an older datagram of the same sender, which has moved
@@ -59,7 +67,8 @@ class Reassembler:
     def __init__(self, buffers=3, size=1280, timeout_ms=10000):
         if buffers < 1 or size < 64 or not 0 < timeout_ms <= _MAX_TIMEOUT:
             raise ValueError("reassembly limits")
-        self._slots = [_Slot(size) for _ in range(buffers)]
+        self._slots = [_Slot() for _ in range(buffers)]
+        self._size = size
         self._scratch = bytearray(256)
         self._timeout = timeout_ms
         self.context = None
@@ -67,7 +76,7 @@ class Reassembler:
     def add(self, frame, src, dst, secured, now):
         """Take one fragment from EUI-64 ``src`` to ``dst``; ``frame`` ends where the payload of the frame ends.
 
-        Returns ``(buffer, length)`` of a whole datagram, good until the next call; None while some is missing;
+        Returns ``(buffer, length)`` of a whole datagram, from then on the caller's; None while some is missing;
         or a drop reason (str).
         """
         end = len(frame)
@@ -75,7 +84,7 @@ class Reassembler:
             return "frag_malformed"
         size = (frame[0] & 7) << 8 | frame[1]
         tag = frame[2] << 8 | frame[3]
-        if size < 40 or size > len(self._slots[0].buf):
+        if size < 40 or size > self._size:
             return "frag_size"
         first = frame[0] & 0xF8 == _FRAG1
         if first:
@@ -96,19 +105,22 @@ class Reassembler:
         reach = offset + length
         if reach > size or (reach < size and reach % _UNIT):
             if slot is not None:
-                slot.key = None
+                slot.close()
             return "frag_malformed"
         if slot is None:
             slot = self._take(src, secured, now)
             if slot is None:
                 return "frag_no_buffer"
-            slot.open((bytes(src), bytes(dst), size, tag), size, secured, now, self._timeout)
+            try:
+                slot.open((bytes(src), bytes(dst), size, tag), size, secured, now, self._timeout)
+            except MemoryError:
+                return "frag_no_buffer"
         known = self._known(slot, offset, length)
         if known:
             # A frame that came twice is harmless; anything else that overlaps ends the datagram.
             if known == length and _same(slot.buf, offset, data, start, length):
                 return "frag_duplicate"
-            slot.key = None
+            slot.close()
             return "frag_overlap"
         slot.buf[offset:reach] = memoryview(data)[start : start + length]
         for unit in range(offset // _UNIT, (reach + _UNIT - 1) // _UNIT):
@@ -117,15 +129,14 @@ class Reassembler:
         slot.heard = now
         if slot.got < size:
             return None
-        slot.key = None
-        return slot.buf, size
+        return slot.close(), size
 
     def expire(self, now):
         """Forget what is overdue: how many datagrams that were."""
         count = 0
         for slot in self._slots:
             if slot.key is not None and now >= slot.deadline:
-                slot.key = None
+                slot.close()
                 count += 1
         return count
 

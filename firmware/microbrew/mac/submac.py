@@ -25,7 +25,8 @@ Left out: enhanced acknowledgements, indirect transmission, promiscuous mode.
 from microbrew.compat import const
 from microbrew.mac import frame
 
-QUEUE_LEN = const(8)
+# The layer above has one frame of its datagrams under way, and now and then a beacon.
+QUEUE_LEN = const(4)
 
 _IDLE = const(0)
 _BACKOFF = const(1)

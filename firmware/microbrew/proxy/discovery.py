@@ -5,7 +5,7 @@ link-format (RFC 6690). Links say ``coap``: the channel is protected by OSCORE, 
 """
 
 from microbrew.coap import numbers
-from microbrew.coap.message import response
+from microbrew.coap.message import request, response
 from microbrew.compat import const
 from microbrew.errors import DecodeError
 from microbrew.ip import addr
@@ -21,6 +21,11 @@ _MAX_LINKS = const(256)
 def link(address, port, resource_type):
     """The link that says where ``resource_type`` is: ``address`` 16 bytes."""
     return '<coap://[%s]:%d>;rt="%s"' % (addr.text(address), port, resource_type)
+
+
+def query(resource_type):
+    """The request that asks where ``resource_type`` is."""
+    return request(numbers.GET, CORE_PATH).add(numbers.URI_QUERY, "rt=" + resource_type)
 
 
 def port_of(links, resource_type):
@@ -54,19 +59,19 @@ def _port(target):
     return int(digits)
 
 
-def answer(request, address, join_port):
-    """Response of a join proxy to a request on its discovery port: the only one that it serves to strangers."""
+def answer(question, address, join_port):
+    """Response of a join proxy to a question on its discovery port: the only one that it serves to strangers."""
     try:
-        path = request.path()
-        queries = request.queries()
+        path = question.path()
+        queries = question.queries()
     except DecodeError:
         return response(numbers.BAD_REQUEST)
     if path != CORE_PATH:
         return response(numbers.NOT_FOUND)
-    if request.code != numbers.GET:
+    if question.code != numbers.GET:
         return response(numbers.METHOD_NOT_ALLOWED)
-    for query in queries:
-        if query not in ("rt=" + JOIN_PROXY, "rt=brski*", "rt=brski.*"):
+    for text in queries:
+        if text not in ("rt=" + JOIN_PROXY, "rt=brski*", "rt=brski.*"):
             # RFC 6690 section 4.1: a filter that matches nothing.
             return response(numbers.CONTENT, b"", numbers.LINK_FORMAT)
     return response(numbers.CONTENT, link(address, join_port, JOIN_PROXY).encode(), numbers.LINK_FORMAT)

@@ -57,7 +57,7 @@ class Files:
 
     def names(self, directory: str) -> list[str]:
         """Names in a directory; none if there is no directory."""
-        return self._repl(f"for n in _list({directory!r}): print(n)").split("\n") if directory else []
+        return [name for name in self._repl(f"for n in _list({directory!r}): print(n)").split("\n") if name]
 
     def make_directory(self, path: str) -> None:
         """Make a directory if it is not there."""
@@ -66,6 +66,11 @@ class Files:
     def remove(self, path: str) -> None:
         """Delete a file."""
         self._repl(f"os.remove({path!r})")
+
+    def remove_directory(self, path: str) -> None:
+        """Delete a directory unless something is in it."""
+        if not self.names(path):
+            self._repl(f"os.rmdir({path!r})")
 
     def room(self) -> tuple[int, int]:
         """Size of a block and number of free ones."""

@@ -44,10 +44,11 @@ class Compiler:
             self._version = int(major), int(minor)
         return self._version
 
-    def compile(self, source: Path, name: str) -> bytes:
+    def compile(self, source: Path, name: str, optimise: bool = True) -> bytes:
         """The .mpy of a file; ``name`` is what tracebacks call it. Raises BoardError."""
+        level = _OPTIMISE if optimise else "-O0"
         done = subprocess.run(  # noqa: S603 - our own words, no shell
-            [self._program, _OPTIMISE, "-s", name, "-o", "-", str(source)], capture_output=True
+            [self._program, level, "-s", name, "-o", "-", str(source)], capture_output=True
         )
         if done.returncode:
             raise BoardError(f"mpy-cross: {source}: {done.stderr.decode(errors='replace').strip()}")

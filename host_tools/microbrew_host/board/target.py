@@ -14,6 +14,8 @@ import contextlib
 import importlib
 import os
 import pty
+import select
+import signal
 import subprocess
 import tempfile
 import tty
@@ -31,12 +33,13 @@ UNIX = "unix"
 QEMU = "qemu_an386"
 STORE = "/store"
 _UNIX_HEAP = "8M"
+_START_SECONDS = 20.0
 
 
 class Target:
     """A board that runs. ``console``: path of the serial port with its REPL. ``radio``: that of its radio's wire, None
-    if its radio is not on a wire. ``store``: path of its store, as the board names it. ``emulated``: no hardware, so
-    that it may be cut off its power at will and its chip has no number of its own."""
+    if its radio is not on a wire. ``store``: path of its store, as the board names it. ``emulated``: no hardware.
+    ``numbered``: its chip has a number of its own."""
 
     def __init__(
         self,
@@ -46,6 +49,8 @@ class Target:
         radio: str | None = None,
         store: str = STORE,
         emulated: bool = True,
+        numbered: bool = False,
+        interrupt: Callable[[], None] = lambda: None,
         close: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
@@ -53,10 +58,13 @@ class Target:
         self.radio = radio
         self.store = store
         self.emulated = emulated
+        self.numbered = numbered
+        self._interrupt = interrupt
         self._close = close
 
     def repl(self) -> Repl:
-        """Its REPL, a context."""
+        """Its REPL, a context; whatever program runs is interrupted."""
+        self._interrupt()
         return Repl(self.console)
 
     def close(self) -> None:
@@ -70,9 +78,10 @@ class Target:
         self.close()
 
 
-def open_target(name: str, flash: Path | None = None, **options: Any) -> Target:
+def open_target(name: str, flash: Path | None = None, air: str | None = None, **options: Any) -> Target:
     """The target of that name. ``flash``: what keeps the store of an emulated one: a file, for ``unix`` a directory.
 
+    ``air``: HOST:PORT of the ether for an emulated radio; one on a wire is connected by who runs the ether instead.
     ``options`` are the emulator's: heap, seed and so on. Raises BoardError with a sentence.
     """
     if "/" in name:
@@ -80,10 +89,10 @@ def open_target(name: str, flash: Path | None = None, **options: Any) -> Target:
             raise BoardError(f"{name} is a real board, which has its own flash and heap")
         if not os.path.exists(name):
             raise BoardError(f"there is no {name}; is the board plugged in?")
-        return Target(name, name, emulated=False)
+        return Target(name, name, emulated=False, numbered=True)
     if name not in OPENERS:
         raise BoardError(f"no target {name}; there are {', '.join(OPENERS)} and serial ports such as /dev/ttyACM0")
-    return OPENERS[name](name, flash, **options)
+    return OPENERS[name](name, flash, air, **options)
 
 
 def build_directory() -> Path:
@@ -99,7 +108,7 @@ def image(board: str, variant: str = "dev") -> Path:
     return path
 
 
-def _open_qemu(name: str, flash: Path | None, **options: Any) -> Target:
+def _open_qemu(name: str, flash: Path | None, _air: str | None, **options: Any) -> Target:
     try:
         board = Qemu(image(name), flash=flash, **options)
     except FileNotFoundError:
@@ -109,16 +118,19 @@ def _open_qemu(name: str, flash: Path | None, **options: Any) -> Target:
     return Target(name, board.console, radio=board.radio, close=board.close)
 
 
-def _open_nrf52840(name: str, flash: Path | None, **options: Any) -> Target:
+def _open_nrf52840(name: str, flash: Path | None, air: str | None, **options: Any) -> Target:
     try:
         emulator = importlib.import_module("microbrew_host.emulator")
     except ImportError as error:
         raise BoardError(f"the emulator of the nRF52840 is not installed here: {error}") from None
-    board = emulator.Emulator(image("nrf52840dk"), flash=flash, **options)
-    return Target(name, board.console, radio=getattr(board, "radio", None), close=board.close)
+    try:
+        board = emulator.Emulator(image("nrf52840dk"), flash=flash, ether=air, **options)
+    except emulator.EmulatorFailed as error:
+        raise BoardError(f"the emulator of the nRF52840: {error}") from None
+    return Target(name, board.console, numbered=True, close=board.close)
 
 
-def _open_unix(name: str, flash: Path | None, heap: int | None = None) -> Target:
+def _open_unix(name: str, flash: Path | None, _air: str | None, heap: int | None = None) -> Target:
     closing = contextlib.ExitStack()
     try:
         if flash is None:
@@ -132,7 +144,7 @@ def _open_unix(name: str, flash: Path | None, heap: int | None = None) -> Target
         script = Path(__file__).with_name("unix_repl.py")
         firmware = parts.firmware()
         process = subprocess.Popen(  # noqa: S603 - our own words, no shell
-            [parts.interpreter(), "-X", f"heapsize={heap or _UNIX_HEAP}", str(script)],
+            [os.path.abspath(parts.interpreter()), "-X", f"heapsize={heap or _UNIX_HEAP}", str(script)],
             env={**os.environ, "MICROPYPATH": f"{firmware}:{parts.native_module()}:.frozen"},
             cwd=flash,
             stdin=ours,
@@ -143,7 +155,16 @@ def _open_unix(name: str, flash: Path | None, heap: int | None = None) -> Target
         os.close(ours)
         closing.callback(process.wait)
         closing.callback(process.kill)
-        return Target(name, os.ttyname(theirs), store=str(flash / "store"), close=closing.close)
+
+        # A signal before it is there would end it.
+        if not select.select([theirs], [], [], _START_SECONDS)[0]:
+            raise BoardError("MicroPython did not start")
+        os.read(theirs, 64)
+
+        def interrupt() -> None:
+            process.send_signal(signal.SIGINT)
+
+        return Target(name, os.ttyname(theirs), store=str(flash / "store"), interrupt=interrupt, close=closing.close)
     except ProcessError as error:
         closing.close()
         raise BoardError(str(error)) from None
@@ -152,7 +173,7 @@ def _open_unix(name: str, flash: Path | None, heap: int | None = None) -> Target
         raise
 
 
-# A new emulator is a line here: its name, and a function of (name, flash, **options) that gives a Target.
+# A new emulator is a line here: its name, and a function of (name, flash, air, **options) that gives a Target.
 OPENERS: dict[str, Callable[..., Target]] = {
     UNIX: _open_unix,
     QEMU: _open_qemu,

@@ -1,12 +1,14 @@
 """Runs inside MicroPython's unix port, which has no raw REPL of its own: one on standard input and output.
 
 What mpremote needs of it: ctrl-A and the banner, code up to ctrl-D, its output and its traceback each ended by
-ctrl-D, ctrl-D alone for a soft reset. A process is interrupted by killing it, so ctrl-C only empties the line.
+ctrl-D, ctrl-D alone for a soft reset. A program is interrupted by SIGINT, since ctrl-C comes as any other byte here.
 """
 
 import gc
 import io
 import sys
+
+import micropython
 
 _BANNER = b"raw REPL; CTRL-B to exit\r\n>"
 
@@ -40,8 +42,14 @@ def run() -> None:
     names: dict = {"__name__": "__main__"}
     line = bytearray()
     raw = False
+    micropython.kbd_intr(3)
+    out.write(b">>> ")
     while True:
-        byte = source.read(1)
+        try:
+            byte = source.read(1)
+        except KeyboardInterrupt:
+            # Nothing was running.
+            continue
         if not byte:
             return
         if byte == b"\x01":

@@ -139,7 +139,7 @@ def _provision_board(
             order,
             key_on_device=None if key is None else key is Key.ON_DEVICE,
             replace=replace,
-            chip=not board.emulated,
+            chip=board.numbered,
             now=datetime.now(UTC),
         )
     print(f"{name} {sentence(outcome)}")

@@ -17,6 +17,7 @@ import gc
 import time
 
 import machine
+import microbrew_native
 from micropython import const
 
 PER_TICK = const(40)
@@ -132,6 +133,19 @@ def release(start):
 
 
 answer = Answer()
+_drawn = 0
+
+
+def repeatable(length):
+    """In place of os.urandom, which would not give the same again. Nothing about it is random."""
+    global _drawn
+    start = hold()
+    drawn = b""
+    while len(drawn) < length:
+        _drawn += 1
+        drawn += microbrew_native.sha256(_drawn.to_bytes(4, "big"))
+    release(start)
+    return drawn[:length]
 
 
 def probe(number, function, sized=None):
@@ -199,20 +213,25 @@ class Board:
 
     def load(self):
         """Import all that a device is."""
-        from microbrew import crypto
+        from microbrew import device
+        from microbrew.config import Config
+        from microbrew.crypto.native import NativeCrypto
         from microbrew.identity.idevid import Identity
         from microbrew.identity.store import Store
         from microbrew.node import Node
 
-        self.backend = crypto.load(name="native")
-        self.parts = Identity, Store, Node
+        self.backend = NativeCrypto(repeatable)
+        self.parts = Identity, Store, Node, Config, device
 
     def boot(self, now):
         """A node on the store at /store."""
-        identity, store, node = self.parts
+        identity, store, node, config, _ = self.parts
         store = store("/store")
-        self.radio = HostRadio(identity.load(store, self.backend).eui64, answer)
-        self.node = node(self.radio, store, self.backend, log, now)
+        identity = identity.load(store, self.backend)
+        config = config()
+        config.frees_modules = True
+        self.radio = HostRadio(identity.eui64, answer)
+        self.node = node(self.radio, store, self.backend, log, now, config, identity)
 
 
 def cost(function, *args):

@@ -24,6 +24,7 @@ from microbrew_host.simulator.world import JOINED, World
 _SEED = 1
 _TIMEOUT_MS = 60_000
 _COAP_PORT = 5683
+_DATA = 1
 _ACK = 2
 _KIND = 0x07
 
@@ -169,19 +170,27 @@ def _delivery(steps: list[Step]) -> Step | None:
     return None
 
 
-def exchanges(steps: list[Step], name: str) -> list[int]:
-    """Instructions of each passage through the proxy that one frame brought: reception to the last acknowledgement.
+def passages(steps: list[Step], secured: bool, frames: int) -> list[int]:
+    """Instructions from each data frame that came to the proxy to the last acknowledgement of what was sent for it.
 
-    ``name``: "relay up" or "relay down". Needs samples of functions.
+    ``secured``: True for those from the registrar's side, which leave unsecured, False for a pledge's. ``frames``: how
+    many had to be sent.
     """
     found = []
     for i, step in enumerate(steps):
-        if len(step.received) != 1 or not any(name_of(sample.number) == name for sample in step.samples):
+        if len(step.received) != 1 or step.received[0][0] & _KIND != _DATA or is_secured(step.received[0]) != secured:
             continue
-        total = step.instructions
+        group = [step]
         for later in steps[i + 1 :]:
             if any(frame[0] & _KIND != _ACK for frame in later.received):
                 break
-            total += later.instructions
-        found.append(total)
+            group.append(later)
+        left = [frame for part in group for frame in part.sent if frame[0] & _KIND != _ACK]
+        if len(left) == frames and all(is_secured(frame) != secured for frame in left):
+            found.append(sum(part.instructions for part in group))
     return found
+
+
+def is_secured(frame: bytes) -> bool:
+    """The bit Security Enabled (IEEE 802.15.4 section 7.2.2)."""
+    return bool(frame[0] & 0x08)

@@ -1,7 +1,7 @@
 """All figures of a board's images as one structure, for report.py to show and test_footprint.py to compare.
 
-Instructions and heap are those of the dev image, which has a console to measure through and, beyond a release, line
-numbers and asserts: a release needs a little less. Sizes are those of the release image.
+Instructions and heap of a join are those of a release with a console to measure through (MEASURED), sizes are those of
+the release. The crypto verbs and the serial line are called on the dev image, where their whole modules are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from microbrew.radio import serial_wire as wire
 ROOT = Path(__file__).resolve().parents[3]
 VERBS = Path(__file__).with_name("verbs.py")
 _HEAP_STEP = 1024
+# Variant and IMAGE of `make bench-images`: what a release is made of, with a console.
+MEASURED = "measured"
 
 Figures = dict[str, int]
 
@@ -29,7 +31,7 @@ def image(target: str, variant: str) -> Path:
 
 def everything(target: str, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
     """Every figure; ``say`` is told what goes on. The JSON of ``make bench TARGET=``: see README.md of the tests."""
-    elf = image(target, "dev") / "firmware.elf"
+    elf = image(target, MEASURED) / "firmware.elf"
     say("a join")
     plain = join.run(elf)
     say("a join, function by function")
@@ -39,7 +41,7 @@ def everything(target: str, say: Callable[[str], None] = lambda text: None) -> d
     if not plain.digest == by_function.digest == by_native.digest:
         raise join.JoinFailed("two runs were not the same, frame for frame")
     say("crypto verbs")
-    verbs, line, modules = _verbs(elf)
+    verbs, line = _verbs(image(target, "dev") / "firmware.elf")
     say("the smallest heap")
     needed = smallest_heap(elf, plain)
     edhoc = _edhoc(by_function)
@@ -57,7 +59,7 @@ def everything(target: str, say: Callable[[str], None] = lambda text: None) -> d
         "join": _join(plain),
         "native": _natives(by_native),
         "heap": heap,
-        "heap_modules": modules,
+        "heap_modules": _heap_by_module(elf),
         **sizes(target),
     }
 
@@ -94,17 +96,24 @@ def smallest_heap(elf: Path, plain: join.Join) -> int:
     return high * _HEAP_STEP
 
 
-def _verbs(elf: Path) -> tuple[dict[str, Figures], dict[str, int], Figures]:
-    """Per backend the verbs; of the serial line what a frame costs in and out, and its heap; heap by module."""
+def _heap_by_module(elf: Path) -> Figures:
+    with Session(elf) as session:
+        session.run(VERBS.read_text())
+        modules = dict(session.value("heap_by_module()"))
+    return dict(sorted(modules.items(), key=lambda item: -item[1]))
+
+
+def _verbs(elf: Path) -> tuple[dict[str, Figures], dict[str, int]]:
+    """Per backend the verbs; of the serial line what a frame costs in and out, and its heap."""
     frame = bytes(122)
     hello = _message(wire.HELLO, bytes((wire.VERSION, 0, 0, 2, 8)))
     received = _message(wire.RECEIVED, bytes((0, 0, 0, 0, 255, 200)) + frame)
     with Session(elf) as session:
         session.run(VERBS.read_text())
-        modules = dict(session.value("heap_by_module()"))
+        session.run("board.load()")
         costs, heap = session.value(f"serial_line({hello!r}, {received!r}, bytes({len(frame)}))")
         verbs = {name: dict(session.value(f"crypto_verbs({name!r})")) for name in ("native", "pure")}
-    return verbs, dict(costs) | {"heap": heap}, dict(sorted(modules.items(), key=lambda item: -item[1]))
+    return verbs, dict(costs) | {"heap": heap}
 
 
 def _message(kind: int, content: bytes) -> bytes:
@@ -178,8 +187,8 @@ def _steps(plain: join.Join, run: join.Join, line: dict[str, int]) -> Figures:
     protect = list(_samples(run, "protect").values())
     unprotect = list(_samples(run, "unprotect").values())
     arrival = next(sample for sample in run.delivery.samples if probes.name_of(sample.number) == "datagram to CoAP")
-    up = join.exchanges(run.relaying, "relay up")
-    down = join.exchanges(run.relaying, "relay down")
+    up = join.passages(plain.relaying, secured=False, frames=2)
+    down = join.passages(plain.relaying, secured=True, frames=1)
     return {
         "voucher request made": _only(_samples(run, "voucher request")),
         "voucher verified": _only(_samples(run, "voucher")),

@@ -1,6 +1,7 @@
 """Which functions of the firmware are counted one by one while a device joins, by the numbers agent.py notes."""
 
-# Names in the report, and (module, class or empty, function) in the firmware.
+# Names in the report, and (module, class or empty, function) in the firmware. A release keeps public names only
+# (mpconfig/slim.py).
 FUNCTIONS = (
     ("own credential", "microbrew.edhoc.credentials", "", "own_x5chain"),
     ("start", "microbrew.edhoc.initiator", "Start", "__init__"),
@@ -10,13 +11,11 @@ FUNCTIONS = (
     ("verify message_2", "microbrew.edhoc.initiator", "ReceivedMessage2", "verify"),
     ("message_3", "microbrew.edhoc.initiator", "VerifiedMessage2", "message_3"),
     ("OSCORE keys", "microbrew.edhoc.session", "Completed", "oscore"),
-    ("voucher request", "microbrew.join.pledge", "", "voucher_request"),
-    ("voucher", "microbrew.join.pledge", "", "verify_voucher"),
+    ("voucher request", "microbrew.join.voucher", "", "voucher_request"),
+    ("voucher", "microbrew.join.voucher", "", "verify_voucher"),
     ("protect", "microbrew.oscore.protect", "", "protect_request"),
     ("unprotect", "microbrew.oscore.protect", "", "unprotect_response"),
     ("datagram to CoAP", "microbrew.coap.exchange", "Endpoint", "receive"),
-    ("relay up", "microbrew.proxy.stateless", "Relay", "_from_pledge"),
-    ("relay down", "microbrew.proxy.stateless", "Relay", "from_registrar"),
 )
 # The initiator, from its credential to the keys of OSCORE, in the order of the run.
 EDHOC = tuple(name for name, *_ in FUNCTIONS[:8])

@@ -22,18 +22,18 @@ What the firmware costs on a Cortex-M4F, counted on the emulated board `{target}
 writes this page; `tests/hil/test_footprint.py` fails when a figure is more than 5 % above it, or a budget is exceeded.
 Nothing here was seen on hardware: the emulator counts instructions, of which a real core makes about 0.7 per cycle.
 
-Instructions and heap are those of the `dev` image, which differs from a release by asserts, line numbers and the
-console; sizes are those of the `release` image. QEMU runs with `-icount shift=0,sleep=off`, so an instruction takes
-1 ns of the board's time and SysTick counts them in steps of 40. Counts repeat: the board's node is stepped by the host
-in virtual time, in the simulator's world of real factory, MASA, registrar and border router, all of it seeded and
-signing deterministically. What is left to chance is where in a millisecond a step begins, which decides how often the
+Sizes are those of the `release` image; instructions and heap of a join are those of the same code in an image that has
+a console besides, to measure through. QEMU runs with `-icount shift=0,sleep=off`, so an instruction takes 1 ns of the
+board's time and SysTick counts them in steps of 40. Counts repeat: the board's node is stepped by the host in virtual
+time, in the simulator's world of real factory, MASA, registrar and border router, all of it seeded and signing
+deterministically. What is left to chance is where in a millisecond a step begins, which decides how often the
 tick's interrupt, about 30 instructions, falls into it: less than one in ten thousand. Waiting does not count, nor does
 what the measuring itself takes. The radio is the host's; what the serial line would add is given by frame.
 """
 
 _CRYPTO = """
-`native` is the C module over BearSSL, `pure` the same in Python, which a release refuses. As Python calls them, so a
-call costs at least about 1,000, and allocating its result more, the fuller the heap is.
+On the `dev` image. `native` is the C module over BearSSL, `pure` the same in Python, which a release refuses. As Python
+calls them, so a call costs at least about 1,000, and allocating its result more, the fuller the heap is.
 """
 
 _EDHOC = """

@@ -27,6 +27,15 @@ AGENT = Path(__file__).with_name("agent.py")
 _NEVER = 0xFFFFFFFF
 _SECONDS = 60.0
 _SEED = 1
+# A release has started its own program before it gave up for lack of an identity: what that has loaded goes.
+_FORGET = """
+import gc, sys
+sys.modules.clear()
+for name in list(globals()):
+    if name not in ("__name__", "gc", "sys"):
+        del globals()[name]
+gc.collect()
+"""
 
 
 class BoardFailed(BoardError):
@@ -69,6 +78,7 @@ class Session:
         self._open.callback(self._qemu.close)
         try:
             self._repl = self._open.enter_context(Repl(self._qemu.console))
+            self.run(_FORGET)
             self.run(AGENT.read_text())
         except BaseException:
             self.close()
@@ -92,7 +102,8 @@ class Session:
 
     def write_store(self, files: dict[str, bytes]) -> None:
         """The records of a device's store."""
-        self.run("import os\nos.mkdir('/store')")
+        # A release has looked for its store before it gave up.
+        self.run("import os\nif 'store' not in os.listdir('/'): os.mkdir('/store')")
         for name, content in files.items():
             self.run(f"f = open('/store/{name}', 'wb')\nf.write({content!r})\nf.close()\ndel f")
 

@@ -1,0 +1,187 @@
+"""A network of processes in which one device is the target under test, whatever it is.
+
+The target is provisioned over its console, into a store of the test's own, so that a board's identity stays what it
+was. Its program is the one of its image, started from the REPL, and its log is what its console says.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+
+from processes import Network, Run, Site, parallel  # noqa: E402
+
+from microbrew_host.board.files import Files  # noqa: E402
+from microbrew_host.board.packs import PRELUDE  # noqa: E402
+from microbrew_host.board.repl import Repl  # noqa: E402
+from microbrew_host.board.target import open_target  # noqa: E402
+from microbrew_host.demo import parts  # noqa: E402
+from microbrew_host.demo.scenario import free_ports  # noqa: E402
+from microbrew_host.factory.line import Order  # noqa: E402
+from microbrew_host.factory.manufacturer import Manufacturer  # noqa: E402
+from microbrew_host.factory.provision import Outcome, provision  # noqa: E402
+from microbrew_host.factory.wire import Wire  # noqa: E402
+from microbrew_host.masa import database, directory  # noqa: E402
+
+ROUTER = "00124b0000000100"
+TARGET = "T"
+STORE = "join-test"
+
+# For a target without a radio of its own: unix. Its air is a UDP port.
+_UNIX_RADIO = """
+from microbrew.radio.zep import ZepRadio
+def make(eui64, clock):
+    return ZepRadio(eui64, %r, %d, clock)
+"""
+
+
+class Console:
+    """A program on the target, as ``demo.process.Process`` is one on this machine."""
+
+    def __init__(self, name: str, repl: Repl, code: str, on_line: Callable[[str], None] | None) -> None:
+        self.name = name
+        self.tail: list[str] = []
+        self.ready_line = ""
+        self._repl = repl
+        self._code = code
+        self._on_line = on_line
+        self._reader: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    @property
+    def running(self) -> bool:
+        """True while the program has not ended."""
+        return self._reader is not None and not self._reader.done()
+
+    async def start(self, _ready: str | None = None, _timeout: float = 0) -> str:
+        """Start the program."""
+        await asyncio.to_thread(self._repl.start, self._code)
+        self._reader = asyncio.create_task(self._read())
+        return ""
+
+    async def _read(self) -> None:
+        port = self._repl.transport.serial
+        port.timeout = 0.2
+        pending = b""
+        ended = False
+        while not self._stopping and not ended:
+            pending += await asyncio.to_thread(port.read, 1)
+            pending += port.read(port.in_waiting)
+            # The raw REPL's mark at the end of a program's output; a traceback follows.
+            ended = b"\x04" in pending
+            if ended:
+                pending += await asyncio.to_thread(port.read, 4096)
+                pending = pending.replace(b"\x04", b"\n") + b"\n"
+            *lines, pending = pending.split(b"\n")
+            for raw in lines:
+                line = raw.decode(errors="replace").rstrip()
+                self.tail = [*self.tail[-4:], line]
+                if self._on_line is not None:
+                    self._on_line(line)
+
+    async def stop(self) -> None:
+        """Let go of the port; the program is interrupted by whoever opens it next."""
+        self._stopping = True
+        if self._reader is not None:
+            await self._reader
+            self._reader = None
+            self._repl.transport.close()
+
+    kill = stop
+
+
+class TargetNetwork(Network):
+    """R -- T -- b: a border router, the target, and a process that has to join through it."""
+
+    def __init__(self, root: Path, target: str) -> None:
+        super().__init__(root, loss=0.0, seed=1)
+        # With the heap that it has, not with that which tests get.
+        flash = root / "flash" if "/" not in target else None
+        self.target = open_target(target, flash, air=f"{parts.LOOPBACK}:{self.ports.ether}")
+
+    def set_up(self, eui64: str, other: str) -> Outcome:
+        """Make everything, start all but the devices. ``eui64``: the target's, if its chip has none."""
+        parallel(
+            lambda: self.manufacture("acme", {"b": other}, {}),
+            lambda: self.manufacture("own", {}, {"R": ROUTER}),
+        )
+        outcome = self._provision(eui64)
+        self._eui64s[TARGET] = outcome.order.eui64.hex()
+        site = Site("site", "cafe", "R", ("acme",), 5, free_ports(), self.root / "site")
+        self.found(site, [("own", "6lbr")])
+        self.link(("R", TARGET), (TARGET, "b"))
+        self.start_parts("acme", site)
+        return outcome
+
+    def _provision(self, eui64: str) -> Outcome:
+        maker = Manufacturer.load(self.root / "acme")
+        engine = database.open_database(maker.path / directory.DATABASE)
+        order = None if self.target.numbered else Order.of(bytes.fromhex(eui64))
+        try:
+            with self.target.repl() as repl:
+                self._forget(repl)
+                wire = Wire(repl, STORE)
+                return provision(wire, maker, engine, order, chip=order is None, now=datetime.now(UTC))
+        finally:
+            engine.dispose()
+
+    def on_target(self, code: str) -> str:
+        """What code prints that runs on the target while its program does not."""
+        with self.target.repl() as repl:
+            return repl(PRELUDE + code)
+
+    def _forget(self, repl: Repl) -> None:
+        repl(
+            f"import os\nif {STORE!r} in os.listdir():\n"
+            f" for n in os.listdir({STORE!r}): os.remove({STORE!r} + '/' + n)\n os.rmdir({STORE!r})"
+        )
+
+    def close(self) -> None:
+        super().close()
+        with self.target:
+            if not self.target.emulated:
+                with self.target.repl() as repl:
+                    repl.soft_reset()
+                    self._forget(repl)
+
+    def device_argv(self, name: str, reset: bool) -> list[str]:
+        return [] if name == TARGET else super().device_argv(name, reset)
+
+    async def _launch(self, name: str, argv: list[str], ready: str | None = None, on_line: Any = None) -> Any:
+        if name == "ether" and self.target.radio is not None:
+            argv = [*argv, "--serial", f"{self.target.radio}={self.eui64(TARGET)}"]
+        if name != TARGET:
+            return await super()._launch(name, argv, ready, on_line)
+        console = Console(name, await asyncio.to_thread(self._open), self._program(), on_line)
+        self._started.append(console)  # type: ignore[arg-type]
+        await console.start()
+        self._alive[name] = console  # type: ignore[assignment]
+        return console
+
+    def _open(self) -> Repl:
+        repl = self.target.repl()
+        repl.__enter__()
+        repl.soft_reset()
+        if self.target.name == "unix":
+            # The program of boards, with the modules that a board has.
+            files = Files(repl)
+            radio = _UNIX_RADIO % (parts.LOOPBACK, self.ports.ether)
+            for source, content in {
+                "board.py": (ROOT / "boards/stock/modules/board.py").read_bytes(),
+                "device.py": (ROOT / "boards/common/modules/device.py").read_bytes(),
+                "board_radio.py": radio.encode(),
+            }.items():
+                files.write(source, content)
+        return repl
+
+    def _program(self) -> str:
+        here = "import os\nsys.path.append(os.getcwd())\n" if self.target.name == "unix" else ""
+        return PRELUDE + here + f"import device\ndevice.STORE = {STORE!r}\ndevice.run()"
+
+
+__all__ = ["Run", "Site", "TargetNetwork"]
