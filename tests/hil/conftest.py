@@ -82,6 +82,7 @@ def cc2652() -> dict[str, Path]:
     return {variant: ROOT / f"build/firmware/cc2652-{variant}/firmware.elf" for variant in ("dev", "release")}
 
 
+@pytest.fixture(scope="session")
 def bench_images(images: None) -> None:
     """What is counted on the board qemu_an386."""
     built = make("bench-images", "BOARD=qemu_an386")
