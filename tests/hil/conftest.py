@@ -30,7 +30,7 @@ TOOLS = {
     "qemu_an386": ("arm-none-eabi-gcc", "qemu-system-arm"),
 }
 # The board whose image a target runs, if it is of another name.
-BOARDS = {"nrf52840-emulated": "nrf52840dk"}
+BOARDS = {"cc2652-emulated": "cc2652", "nrf52840-emulated": "nrf52840dk"}
 
 
 def missing(board: str, reason: str) -> NoReturn:
