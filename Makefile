@@ -133,7 +133,7 @@ BUILD_IMAGE = MICROPY_GIT_TAG="v$$(sed -n 's/.define MICROPY_VERSION_M[A-Z]* \([
 		MPY_DIR=$(abspath $(MPY_DIR)) MBEDTLS_DIR=$(abspath $(MBEDTLS_DIR)) \
 		BEARSSL_DIR=$(abspath $(BEARSSL_DIR)) PYTHON3=$(PYTHON3)
 
-firmware: $(or $(if $(filter unix,$(BOARD)),firmware-unix),$(if $(filter %_stock,$(BOARD)),firmware-stock),firmware-board) ## build an image: BOARD=qemu_an386|nrf52840dk|unix VARIANT=dev|release [APP=bridge]
+firmware: $(or $(if $(filter unix,$(BOARD)),firmware-unix),$(if $(filter %_stock,$(BOARD)),firmware-stock),firmware-board) ## build an image: BOARD=qemu_an386|nrf52840dk|cc2652|unix VARIANT=dev|release [APP=bridge]
 
 firmware-board: sources toolchain $(MPY_CROSS)
 	@test -f boards/$(BOARD)/board.mk || { echo "No board $(BOARD); there are: $$(ls boards | grep -v -e common -e README)" >&2; exit 1; }

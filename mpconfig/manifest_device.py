@@ -10,7 +10,12 @@ HOST_ONLY = (
 SOCKETS = ("microbrew/radio/zep.py",)  # needs an operating system
 
 # Only where the board's board.mk asks for them: they need modules in C that others do not have.
-CHIP = ("microbrew/crypto/hardware.py", "microbrew/radio/nrf52840.py", "microbrew/radio/nrf52840_viper.py")
+CHIP = (
+    "microbrew/crypto/hardware.py",
+    "microbrew/radio/cc2652.py",
+    "microbrew/radio/nrf52840.py",
+    "microbrew/radio/nrf52840_viper.py",
+)
 WANTED = os.environ.get("BOARD_FREEZES", "").split()
 
 options.defaults(sockets=False)

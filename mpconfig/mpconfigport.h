@@ -7,6 +7,11 @@
 
 #include "board_config.h"
 
+// 1 in a board's own: leave out what only people at a REPL use, and floating point.
+#ifndef BOARD_SMALL_FLASH
+#define BOARD_SMALL_FLASH (0)
+#endif
+
 // The two variants. From the Makefile: MICROBREW_RELEASE 0 or 1; MICROBREW_CONSOLE 1 with dev, and with release only
 // when CONSOLE=1 asks for it. A release without console has no compiler and imports frozen code only, so that nothing
 // that reaches its memory or flash as text becomes code.
@@ -14,7 +19,7 @@
 // Frozen packages are found through it too; what a release would find elsewhere it can neither compile nor load.
 #define MICROPY_ENABLE_EXTERNAL_IMPORT      (1)
 #define MICROPY_PERSISTENT_CODE_LOAD        (MICROBREW_CONSOLE)
-#define MICROPY_EMIT_THUMB                  (MICROBREW_CONSOLE)
+#define MICROPY_EMIT_THUMB                  (MICROBREW_CONSOLE && !BOARD_SMALL_FLASH)
 #define MICROPY_HELPER_REPL                 (MICROBREW_CONSOLE)
 #define MICROPY_REPL_EMACS_KEYS             (MICROBREW_CONSOLE)
 #define MICROPY_REPL_AUTO_INDENT            (MICROBREW_CONSOLE)
@@ -46,9 +51,9 @@
 #define MICROPY_PY_MATH                     (0)
 #define MICROPY_PY_ONEWIRE                  (0)
 #define MICROPY_PY_RANDOM                   (0)
-#define MICROPY_PY_RE                       (MICROBREW_CONSOLE)
-#define MICROPY_PY_JSON                     (MICROBREW_CONSOLE)
-#define MICROPY_PY_PLATFORM                 (MICROBREW_CONSOLE)
+#define MICROPY_PY_RE                       (MICROBREW_CONSOLE && !BOARD_SMALL_FLASH)
+#define MICROPY_PY_JSON                     (MICROBREW_CONSOLE && !BOARD_SMALL_FLASH)
+#define MICROPY_PY_PLATFORM                 (MICROBREW_CONSOLE && !BOARD_SMALL_FLASH)
 #define MICROPY_PY_TIME_GMTIME_LOCALTIME_MKTIME (0)
 #define MICROPY_PY_TIME_TIME_TIME_NS        (0)
 #define MICROPY_PY_WEBSOCKET                (0)
@@ -61,14 +66,16 @@
 #define MICROPY_ENABLE_EMERGENCY_EXCEPTION_BUF (1)
 #define MICROPY_EMERGENCY_EXCEPTION_BUF_SIZE (128)
 #define MICROPY_LONGINT_IMPL                (MICROPY_LONGINT_IMPL_MPZ)
-#define MICROPY_FLOAT_IMPL                  (MICROPY_FLOAT_IMPL_FLOAT)
+#define MICROPY_FLOAT_IMPL                  (BOARD_SMALL_FLASH ? MICROPY_FLOAT_IMPL_NONE : MICROPY_FLOAT_IMPL_FLOAT)
 #define MICROPY_ENABLE_SCHEDULER            (1)
 #define MICROPY_MALLOC_USES_ALLOCATED_SIZE  (1)
 #define MICROPY_READER_VFS                  (MICROBREW_CONSOLE)
 // Names are compared after it by their text; a second byte of it would cost one for each name in flash.
 #define MICROPY_QSTR_BYTES_IN_HASH          (1)
 // Twice mpremote's window; half of the console's ring (uart.c).
+#ifndef MICROPY_REPL_STDIN_BUFFER_MAX
 #define MICROPY_REPL_STDIN_BUFFER_MAX       (512)
+#endif
 
 // Modules.
 #define MICROPY_PY_SYS_PLATFORM             BOARD_NAME

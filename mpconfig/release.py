@@ -12,7 +12,12 @@ START = ("_boot", "_main")
 # Backends that a device does not have; the crypto facade goes on to the next one. The pure one is not constant time.
 LEFT_OUT = ("microbrew/crypto/host.py", "microbrew/crypto/native_ed25519.py", "microbrew/crypto/pure/")
 # Files for some chips only, which their board.mk names in BOARD_FREEZES; as in manifest_device.py.
-CHIP = ("microbrew/crypto/hardware.py", "microbrew/radio/nrf52840.py", "microbrew/radio/nrf52840_viper.py")
+CHIP = (
+    "microbrew/crypto/hardware.py",
+    "microbrew/radio/cc2652.py",
+    "microbrew/radio/nrf52840.py",
+    "microbrew/radio/nrf52840_viper.py",
+)
 
 
 def sources(board: Path) -> dict[str, str]:

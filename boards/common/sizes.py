@@ -12,6 +12,8 @@ from pathlib import Path
 
 SHOWN = {
     ".text": "code and constants",
+    ".tail": "code and constants in the flash's last page",
+    ".ccfg": "the chip's start-up configuration",
     ".data": "initialised data, in flash and RAM",
     ".bss": "zeroed data",
     ".stack": "stack",
@@ -47,6 +49,13 @@ def frozen_bytes(build: Path) -> int:
     """Bytes of flash taken by frozen Python."""
     found = sections(build / "frozen_content.o")
     return sum(size for name, size in found.items() if name.startswith((".text", ".rodata", ".data")))
+
+
+def heap_bytes(build: Path) -> int:
+    """Bytes of RAM that the linker left for the heap of Python."""
+    out = subprocess.run(["arm-none-eabi-nm", build / "firmware.elf"], capture_output=True, text=True, check=True).stdout
+    symbols = {row[2]: int(row[0], 16) for row in map(str.split, out.splitlines()) if len(row) == 3}
+    return symbols["_heap_end"] - symbols["_heap_start"]
 
 
 def frozen_modules(build: Path) -> dict[str, int]:
@@ -101,7 +110,9 @@ def main(build: Path) -> None:
     for name, text in SHOWN.items():
         if found.get(name):
             print(f"  {name:16}{found[name]:8}  {text}")
-    print(f"  {'image':16}{found['.text'] + found['.data']:8}  in flash, of it")
+    print(f"  {'heap':16}{heap_bytes(build):8}  RAM that is left")
+    image = sum(found.get(name, 0) for name in (".text", ".tail", ".ccfg", ".data"))
+    print(f"  {'image':16}{image:8}  in flash, of it")
     print(f"  {'frozen':16}{frozen_bytes(build):8}  frozen Python")
 
 

@@ -8,7 +8,10 @@
 #include "ticks.h"
 
 // A power of two, more than four radio frames with their framing and mpremote's window.
-#define RING 1024
+#ifndef BOARD_UART_RING
+#define BOARD_UART_RING 1024
+#endif
+#define RING BOARD_UART_RING
 
 static struct {
     volatile uint32_t head; // written by the interrupt only

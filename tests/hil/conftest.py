@@ -24,9 +24,13 @@ from microbrew_host.board.target import Target, open_target
 
 ROOT = Path(__file__).resolve().parents[2]
 # What it takes to build and to run each board's image.
-TOOLS = {"qemu_an386": ("arm-none-eabi-gcc", "qemu-system-arm"), "nrf52840dk": ("arm-none-eabi-gcc",)}
+TOOLS = {
+    "cc2652": ("arm-none-eabi-gcc",),
+    "nrf52840dk": ("arm-none-eabi-gcc",),
+    "qemu_an386": ("arm-none-eabi-gcc", "qemu-system-arm"),
+}
 # The board whose image a target runs, if it is of another name.
-BOARDS = {"nrf52840-emulated": "nrf52840dk"}
+BOARDS = {"cc2652-emulated": "cc2652", "nrf52840-emulated": "nrf52840dk"}
 
 
 def missing(board: str, reason: str) -> NoReturn:
@@ -69,6 +73,13 @@ def build(board: str, *variants: str) -> None:
 def images() -> None:
     """Images of the board qemu_an386, as board_network.IMAGES names them."""
     build("qemu_an386", "dev", "release")
+
+
+@pytest.fixture(scope="session")
+def cc2652() -> dict[str, Path]:
+    """Variant to image of the board cc2652."""
+    build("cc2652", "dev", "release")
+    return {variant: ROOT / f"build/firmware/cc2652-{variant}/firmware.elf" for variant in ("dev", "release")}
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,11 @@ import board
 import vfs
 from micropython import const
 
-# littlefs programs and reads in these units; small ones, because records are small.
+# littlefs programs and reads in these units; small ones, because records are small. A file of up to four of them lies in
+# its directory, any longer one takes a block of its own, which few and large blocks are too dear for.
 _UNIT = const(32)
+_UNIT_OF_LARGE_BLOCKS = const(128)
+_LARGE_BLOCK = const(8192)
 # Its superblock is in blocks 0 and 1; files longer than a few units lie behind. Nothing there: the flash is new, or its
 # first formatting was cut short, and no identity was ever written.
 _FIRST = const(2)
@@ -29,20 +32,21 @@ def _is_blank(flash):
     return True
 
 
-def _mount(flash):
-    vfs.mount(vfs.VfsLfs2(flash, readsize=_UNIT, progsize=_UNIT, lookahead=_UNIT, mtime=False), "/")
+def _mount(flash, unit):
+    vfs.mount(vfs.VfsLfs2(flash, readsize=unit, progsize=unit, lookahead=unit, mtime=False), "/")
 
 
 def _start():
     flash = board.Flash()
+    unit = _UNIT if flash.ioctl(_BLOCK_SIZE, 0) < _LARGE_BLOCK else _UNIT_OF_LARGE_BLOCKS
     try:
-        _mount(flash)
+        _mount(flash, unit)
     except OSError as error:
         if not _is_blank(flash):
             print("0 stopped the flash holds no readable filesystem: %s" % error)
             return
-        vfs.VfsLfs2.mkfs(flash, readsize=_UNIT, progsize=_UNIT, lookahead=_UNIT)
-        _mount(flash)
+        vfs.VfsLfs2.mkfs(flash, readsize=unit, progsize=unit, lookahead=unit)
+        _mount(flash, unit)
 
 
 _start()

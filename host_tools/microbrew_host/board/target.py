@@ -3,6 +3,7 @@
 =====================  ====================================================================================
 ``unix``               MicroPython as a process of this machine; its flash is a directory
 ``qemu_an386``         our image for the emulated board, built by `make firmware BOARD=qemu_an386`
+``cc2652-emulated``    our image for the CC2652 LaunchPad in our model of the chip
 ``nrf52840-emulated``  our image for the nRF52840 DK in our model of the chip
 ``/dev/ttyACM0``       whatever answers with a REPL on that serial port
 =====================  ====================================================================================
@@ -118,16 +119,21 @@ def _open_qemu(name: str, flash: Path | None, _air: str | None, **options: Any) 
     return Target(name, board.console, radio=board.radio, close=board.close)
 
 
-def _open_nrf52840(name: str, flash: Path | None, air: str | None, **options: Any) -> Target:
-    try:
-        emulator = importlib.import_module("microbrew_host.emulator")
-    except ImportError as error:
-        raise BoardError(f"the emulator of the nRF52840 is not installed here: {error}") from None
-    try:
-        board = emulator.Emulator(image("nrf52840dk"), flash=flash, ether=air, **options)
-    except emulator.EmulatorFailed as error:
-        raise BoardError(f"the emulator of the nRF52840: {error}") from None
-    return Target(name, board.console, numbered=True, close=board.close)
+def _emulated(chip: str, board: str) -> Callable[..., Target]:
+    """Opens our image for ``board`` in our model of ``chip``."""
+
+    def start(name: str, flash: Path | None, air: str | None, **options: Any) -> Target:
+        try:
+            emulator = importlib.import_module("microbrew_host.emulator")
+        except ImportError as error:
+            raise BoardError(f"the emulator of the {chip} is not installed here: {error}") from None
+        try:
+            running = emulator.Emulator(image(board), chip=chip, flash=flash, ether=air, **options)
+        except emulator.EmulatorFailed as error:
+            raise BoardError(f"the emulator of the {chip}: {error}") from None
+        return Target(name, running.console, numbered=True, close=running.close)
+
+    return start
 
 
 def _open_unix(name: str, flash: Path | None, _air: str | None, heap: int | None = None) -> Target:
@@ -177,5 +183,6 @@ def _open_unix(name: str, flash: Path | None, _air: str | None, heap: int | None
 OPENERS: dict[str, Callable[..., Target]] = {
     UNIX: _open_unix,
     QEMU: _open_qemu,
-    "nrf52840-emulated": _open_nrf52840,
+    "cc2652-emulated": _emulated("cc2652", "cc2652"),
+    "nrf52840-emulated": _emulated("nrf52840", "nrf52840dk"),
 }

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import select
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 from microbrew_host.emulator.air import LocalAir
+from microbrew_host.emulator.cc2652.chip import Cc2652
+from microbrew_host.emulator.cc2652.ether import EtherStation
 from microbrew_host.emulator.console import Console
+from microbrew_host.emulator.cortexm import CortexM
 from microbrew_host.emulator.elf import segments
 from microbrew_host.emulator.nrf52840 import Flash, Nrf52840
 from microbrew_host.emulator.nrf52840.flash import SIZE
@@ -32,10 +38,20 @@ def program(flash: Flash, image: Path) -> None:
             flash.load(address, data)
 
 
+class Chip(Protocol):
+    """What runs."""
+
+    core: CortexM
+
+    @property
+    def uarts(self) -> Sequence[Any]:
+        """Its serial ports, the console's first: each has ``on_byte`` to set, and ``feed(data)``."""
+
+
 class Board:
     """``air``: None for a radio that nobody hears. ``consoles``: the other ends of UART 0, UART 1."""
 
-    def __init__(self, chip: Nrf52840, air: ZepAir | None, consoles: list[Console]) -> None:
+    def __init__(self, chip: Chip, air: ZepAir | None, consoles: list[Console]) -> None:
         self.chip = chip
         self._air = air
         self._consoles = consoles
@@ -112,6 +128,34 @@ def nrf52840(
         return Board(Nrf52840(LocalAir(), memory, identity, seed), None, consoles)
     air = ZepAir(*ether, eui64 or own_eui64(identity))
     return Board(Nrf52840(air, memory, identity, seed), air, consoles)
+
+
+def cc2652(
+    image: Path,
+    *,
+    consoles: list[Console],
+    flash: Path | None = None,
+    cut: int | None = None,
+    seed: int | None = None,
+    identity: int = 0,
+    ether: tuple[str, int] | None = None,
+    eui64: bytes | None = None,
+) -> Board:
+    """As ``nrf52840``, of the other chip."""
+    # TI's range of addresses.
+    own = bytes.fromhex("00124b") + identity.to_bytes(5, "big")
+    chip = Cc2652(image, eui64=own, flash_file=flash)
+    chip.flash.cut = cut or 0
+    if seed is not None:
+        chip.trng.source = random.Random(seed).randbytes  # noqa: S311 - meant to repeat
+    if ether is None:
+        return Board(chip, None, consoles)
+    air = ZepAir(*ether, eui64 or own)
+    EtherStation(chip.rf, air)
+    return Board(chip, air, consoles)
+
+
+CHIPS = {"cc2652": cc2652, "nrf52840": nrf52840}
 
 
 def own_eui64(identity: int) -> bytes:

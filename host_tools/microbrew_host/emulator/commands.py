@@ -12,8 +12,6 @@ from microbrew_host.emulator.emulator import POWER_CUT_STATUS
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-_CHIPS = ("nrf52840",)
-
 
 class Stopped(MicrobrewError):
     """The program did what the chip forbids."""
@@ -21,7 +19,7 @@ class Stopped(MicrobrewError):
 
 @app.command()
 def emulate(
-    chip: Annotated[str, typer.Argument(help="The chip: nrf52840.")],
+    chip: Annotated[str, typer.Argument(help="The chip: nrf52840 or cc2652.")],
     image: Annotated[Path, typer.Argument(help="ELF file, such as build/firmware/nrf52840dk-dev/firmware.elf.")],
     console: Annotated[str, typer.Option(help="UART 0: pty (its path is printed) or stdio.")] = "pty",
     flash: Annotated[Path | None, typer.Option(help="File that keeps the flash; made if it is not there.")] = None,
@@ -35,15 +33,16 @@ def emulate(
 
     docs/emulation.md says what is modelled. Exit status 86: the power cut that was asked for.
     """
-    if chip not in _CHIPS:
-        raise ValueError(f"no chip {chip}; there is {', '.join(_CHIPS)}")
-    from microbrew_host.emulator.board import nrf52840
+    from microbrew_host.emulator import cc2652
+    from microbrew_host.emulator.board import CHIPS
     from microbrew_host.emulator.console import Console
     from microbrew_host.emulator.cortexm import Lockup
     from microbrew_host.emulator.nrf52840 import Misuse, PowerCut
 
+    if chip not in CHIPS:
+        raise ValueError(f"no chip {chip}; there is {', '.join(CHIPS)}")
     line = Console(console)
-    board = nrf52840(
+    board = CHIPS[chip](
         image,
         consoles=[line],
         flash=flash,
@@ -60,9 +59,9 @@ def emulate(
         signal.signal(number, lambda *_: board.stop())
     try:
         board.run()
-    except PowerCut:
+    except (PowerCut, cc2652.PowerCut):
         raise typer.Exit(POWER_CUT_STATUS) from None
-    except (Misuse, Lockup) as error:
+    except (Misuse, cc2652.ImageFault, Lockup) as error:
         raise Stopped(str(error)) from None
     finally:
         line.close()

@@ -19,11 +19,12 @@ import contextlib
 import select
 import time
 from collections import deque
+from typing import Protocol, cast
 
 from microbrew.radio.zep import ZepRadio
 from microbrew_host.emulator.air import Receiver, Transmission
+from microbrew_host.emulator.cortexm import CortexM
 from microbrew_host.emulator.frame_check import frame_check
-from microbrew_host.emulator.nrf52840.radio import RX, Radio
 from microbrew_host.emulator.schedule import Event
 
 # As long as other nodes of this air wait (microbrew.radio.zep).
@@ -38,6 +39,24 @@ _MAX_FRAME = 125
 _LEVEL_DBM = -50.0
 
 
+class Transceiver(Receiver, Protocol):
+    """A chip's radio as the link sees it."""
+
+    core: CortexM
+
+    @property
+    def now_ns(self) -> int:
+        """The medium's clock."""
+
+    @property
+    def channel(self) -> int:
+        """Where it is tuned to; 0: nowhere."""
+
+    @property
+    def awaits_frame(self) -> bool:
+        """Whether it would receive a frame that begins now."""
+
+
 def _clock_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
@@ -47,7 +66,7 @@ class ZepAir:
 
     def __init__(self, host: str, port: int, eui64: bytes) -> None:
         self._node = ZepRadio(eui64, host, port, _clock_ms)
-        self._radio: Radio | None = None
+        self._radio: Transceiver | None = None
         self._waiting: deque[bytes] = deque()
         self._buffer = bytearray(127)
         self._busy_until = 0
@@ -64,12 +83,10 @@ class ZepAir:
         self._node.close()
 
     def attach(self, receiver: Receiver) -> None:
-        """There is one radio."""
-        if not isinstance(receiver, Radio):
-            raise TypeError("a link to the ether is for the nRF52840's radio")
-        self._radio = receiver
+        """There is one radio, a Transceiver."""
+        self._radio = cast("Transceiver", receiver)
 
-    def _chip(self) -> Radio:
+    def _chip(self) -> Transceiver:
         assert self._radio is not None  # noqa: S101 - attached before anything runs
         return self._radio
 
@@ -144,7 +161,7 @@ class ZepAir:
         if not self._waiting:
             return
         patient = now - self._since < _PATIENCE_NS
-        if now < self._busy_until or (patient and (radio.state != RX or radio.is_receiving)):
+        if now < self._busy_until or (patient and not radio.awaits_frame):
             self._again(_RETRY_NS)
             return
         self._put_on_air(self._waiting.popleft(), now + 1000)

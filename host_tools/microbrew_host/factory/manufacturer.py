@@ -88,9 +88,7 @@ class Manufacturer:
             raise ValueError(f"{path / MASA_SPKI} does not belong to {path / directory.SIGNING_KEY}")
         return cls(path, settings, key, certificate, spki(masa_key))
 
-    def issue(
-        self, public_key: ec.EllipticCurvePublicKey, number: int, serial: str, now: datetime
-    ) -> x509.Certificate:
+    def issue(self, public_key: ec.EllipticCurvePublicKey, number: int, serial: str, now: datetime) -> x509.Certificate:
         """An IDevID. ``number`` is the certificate's serial number, ``serial`` the device's. Raises ValueError."""
         settings = self.settings
         return certificates.device(

@@ -102,6 +102,11 @@ class Radio(Block):
         """Whether a frame is coming in."""
         return self._locked is not None
 
+    @property
+    def awaits_frame(self) -> bool:
+        """Whether it would receive a frame that begins now."""
+        return self.state == RX and not self.is_receiving
+
     # Time
 
     @property

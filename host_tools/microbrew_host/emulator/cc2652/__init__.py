@@ -1,0 +1,9 @@
+"""The CC2652R and its LaunchPad at register level, as far as boards/cc2652 touches it.
+
+``chip`` puts it together; ``doorbell`` and ``rf_core`` are the radio. What is not modelled is listed in docs/cc2652.md.
+"""
+
+from microbrew_host.emulator.cc2652.flash import PowerCut
+from microbrew_host.emulator.cc2652.registers import ImageFault
+
+__all__ = ["ImageFault", "PowerCut"]
