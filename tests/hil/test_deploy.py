@@ -141,6 +141,15 @@ def test_boards_that_cannot_have_it_are_told_why(flash) -> None:
         assert "no radio for stock" in remarks[1]
 
 
+def test_a_stock_nrf52840_gets_its_radio_driver_and_its_native_code_for_its_processor(flash) -> None:
+    stock = deploy.Interpreter("nrf52", 7942, frozenset())
+    report = deploy.Report()
+    found = deploy.contents(stock, Compiler(MPY_CROSS), FIRMWARE, ROOT / "build/native", [], report)
+    assert b"nrf52840_viper" in found["/lib/microbrew.radio.pack"]
+    assert {"/main.py", "/lib/microbrew_native.mpy"} <= set(found)
+    assert report.remarks == []
+
+
 def test_a_full_flash_is_a_sentence_before_anything_is_written(flash, capsys) -> None:
     with open_target(BOARD, flash) as board, board.repl() as repl:
         repl("f = open('/big', 'wb')\nfor i in range(150): f.write(bytes(1024))\nf.close()")
@@ -169,7 +178,7 @@ def test_package_json_lists_what_the_images_freeze() -> None:
     collected: list[str] = []
     code = (
         "import json, os, sys, types\nos.chdir('mpconfig')\nnames = []\n"
-        "options = types.SimpleNamespace(sockets=False, pure=True, factory=True, opt=0, defaults=lambda **_: None)\n"
+        "options = types.SimpleNamespace(sockets=False, defaults=lambda **_: None)\n"
         "found = {'options': options, 'module': lambda name, **_: names.append(name)}\n"
         "exec(open('manifest_device.py').read(), found)\n"
         "print(json.dumps(names))"

@@ -83,13 +83,17 @@ def contents(
         raise BoardError(
             f"the board takes .mpy files of version {board.version[0]}, mpy-cross here writes {compiler.version[0]}"
         )
-    sources = [(name, firmware / name) for name in package.device_files(firmware)]
     boards = firmware.parent / "boards"
-    top = {path.name: path for path in [boards / "common/modules/device.py"]}
+    own: dict[str, Path] = {}
     if "board" not in board.built_in:
-        top["board.py"] = boards / "stock/modules/board.py"
-    for directory in modules or [boards / board.platform / "modules"]:
-        top.update({path.name: path for path in sorted(directory.glob("*.py"))})
+        own["board.py"] = boards / "stock/modules/board.py"
+    for directory in modules or [boards / board.platform / "modules", boards / "stock" / board.platform]:
+        own.update({path.name: path for path in sorted(directory.glob("*.py"))})
+    sources = [(name, firmware / name) for name in package.device_files(firmware, own.values())]
+    top = {"device.py": boards / "common/modules/device.py", **own}
+    if compiler.version == board.version and board.architecture in _ARCHITECTURES[1:]:
+        # For what is in viper; mpy-cross has to be told for which processor.
+        compiler.architecture = board.architecture
     found = packs(compiler, [*sources, *sorted(top.items())])
     out = {f"{LIBRARY}/{name}": content for name, content in found.items()}
     loader = firmware / f"{MODULE}.py"

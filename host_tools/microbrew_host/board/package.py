@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -21,12 +22,16 @@ _NOT_ON_DEVICES = (
     "microbrew/radio/nrf52840.py",
     "microbrew/radio/nrf52840_viper.py",
 )
+# For one chip: only for a board whose own modules import them.
+_CHIP = ("microbrew/crypto/hardware.py", "microbrew/radio/nrf52840.py", "microbrew/radio/nrf52840_viper.py")
 
 
-def device_files(firmware: Path) -> list[str]:
-    """Paths below ``firmware`` of the package's modules, sorted."""
+def device_files(firmware: Path, board_modules: Iterable[Path] = ()) -> list[str]:
+    """Paths below ``firmware`` of the package's modules, sorted. ``board_modules``: files of the board itself."""
+    imported = " ".join(path.read_text() for path in board_modules)
+    left_out = [name for name in _CHIP if name[:-3].replace("/", ".") not in imported]
     names = [path.relative_to(firmware).as_posix() for path in (firmware / PACKAGE).rglob("*.py")]
-    return sorted(name for name in names if name not in _NOT_ON_DEVICES)
+    return sorted(name for name in names if name not in _NOT_ON_DEVICES and name not in left_out)
 
 
 def mip_package(firmware: Path) -> str:

@@ -27,13 +27,14 @@ _MAX_NAME = 255
 
 
 class Compiler:
-    """mpy-cross. Raises BoardError if it is not there."""
+    """mpy-cross. ``architecture``: MicroPython's name of it, for native code. Raises BoardError if it is not there."""
 
     def __init__(self, program: Path) -> None:
         if not program.exists():
             raise BoardError(f"{program} is missing: make deploy builds it, and so does make firmware")
         self._program = program
         self._version: tuple[int, int] | None = None
+        self.architecture = "none"
 
     @property
     def version(self) -> tuple[int, int]:
@@ -46,9 +47,11 @@ class Compiler:
 
     def compile(self, source: Path, name: str, optimise: bool = True) -> bytes:
         """The .mpy of a file; ``name`` is what tracebacks call it. Raises BoardError."""
-        level = _OPTIMISE if optimise else "-O0"
+        options = [_OPTIMISE if optimise else "-O0"]
+        if self.architecture != "none":
+            options.append("-march=" + self.architecture)
         done = subprocess.run(  # noqa: S603 - our own words, no shell
-            [self._program, level, "-s", name, "-o", "-", str(source)], capture_output=True
+            [self._program, *options, "-s", name, "-o", "-", str(source)], capture_output=True
         )
         if done.returncode:
             raise BoardError(f"mpy-cross: {source}: {done.stderr.decode(errors='replace').strip()}")

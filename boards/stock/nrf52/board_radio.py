@@ -1,0 +1,8 @@
+"""The radio of an nRF52840 that runs MicroPython's own nrf port, whose ``sys.platform`` is nrf52."""
+
+from microbrew.radio.nrf52840_viper import ViperRadio
+
+
+def make(eui64, clock):
+    """The board's radio for a node with this EUI-64; ``clock()`` gives ms."""
+    return ViperRadio(eui64)
