@@ -16,7 +16,7 @@ _CHIPS = ("nrf52840",)
 
 
 class Stopped(MicrobrewError):
-    """The program did what the chip forbids."""
+    """The emulation cannot start, or cannot go on because the program did what the chip forbids."""
 
 
 @app.command()
@@ -37,10 +37,15 @@ def emulate(
     """
     if chip not in _CHIPS:
         raise ValueError(f"no chip {chip}; there is {', '.join(_CHIPS)}")
-    from microbrew_host.emulator.board import nrf52840
-    from microbrew_host.emulator.console import Console
-    from microbrew_host.emulator.cortexm import Lockup
-    from microbrew_host.emulator.nrf52840 import Misuse, PowerCut
+    try:
+        from microbrew_host.emulator.board import nrf52840
+        from microbrew_host.emulator.console import Console
+        from microbrew_host.emulator.cortexm import Lockup
+        from microbrew_host.emulator.nrf52840 import Misuse, PowerCut
+    except ModuleNotFoundError as error:
+        if error.name != "unicorn":
+            raise
+        raise Stopped("the emulator needs the package unicorn: pip install unicorn") from None
 
     line = Console(console)
     board = nrf52840(
