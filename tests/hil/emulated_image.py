@@ -13,11 +13,11 @@ PAN = 0xCAFE
 
 
 class Image:
-    """A board that is at its REPL, in ``air``."""
+    """A board that is at its REPL, in ``air``. ``flash``: what it has, else a new one."""
 
-    def __init__(self, image: Path, air: LocalAir, identity: int = 0) -> None:
+    def __init__(self, image: Path, air: LocalAir, identity: int = 0, flash: Flash | None = None) -> None:
         self.air = air
-        self.flash = Flash()
+        self.flash = flash or Flash()
         program(self.flash, image)
         self.chip = Nrf52840(air, self.flash, identity=identity, seed=identity)
         self.core = self.chip.core

@@ -51,6 +51,7 @@ def network(tmp_path: Path):
         world.close()
 
 
+@pytest.mark.timeout(900)
 def test_emulated_nrf52840s_join_and_are_proxies_of_each_other_and_of_a_process(network: NrfNetwork) -> None:
     network.start_all(*DEVICES)
     for name, via in (("a", "R"), ("b", "a"), ("c", "b")):

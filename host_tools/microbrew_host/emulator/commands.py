@@ -14,7 +14,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 class Stopped(MicrobrewError):
-    """The program did what the chip forbids."""
+    """The emulation cannot start, or cannot go on because the program did what the chip forbids."""
 
 
 @app.command()
@@ -33,11 +33,16 @@ def emulate(
 
     docs/emulation.md says what is modelled. Exit status 86: the power cut that was asked for.
     """
-    from microbrew_host.emulator import cc2652
-    from microbrew_host.emulator.board import CHIPS
-    from microbrew_host.emulator.console import Console
-    from microbrew_host.emulator.cortexm import Lockup
-    from microbrew_host.emulator.nrf52840 import Misuse, PowerCut
+    try:
+        from microbrew_host.emulator import cc2652
+        from microbrew_host.emulator.board import CHIPS
+        from microbrew_host.emulator.console import Console
+        from microbrew_host.emulator.cortexm import Lockup
+        from microbrew_host.emulator.nrf52840 import Misuse, PowerCut
+    except ModuleNotFoundError as error:
+        if error.name != "unicorn":
+            raise
+        raise Stopped("the emulator needs the package unicorn: pip install unicorn") from None
 
     if chip not in CHIPS:
         raise ValueError(f"no chip {chip}; there is {', '.join(CHIPS)}")

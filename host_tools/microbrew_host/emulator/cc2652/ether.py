@@ -49,6 +49,9 @@ class EtherStation:
         start = transmission.start * 1_000_000_000 // self.core.hz
         self._ether.finished(self, medium.Transmission(start, transmission.channel, psdu, 0.0))
 
+    def cut(self, _transmission: medium.Transmission) -> None:
+        """The ether's frames are whole ones."""
+
     def on_air(self, transmission: medium.Transmission, level: float) -> None:
         """A frame of the ether's."""
         frame = transmission.psdu[:-2]
