@@ -1,7 +1,7 @@
 """The radio of the CC2652's RF core (boards/cc2652/modcc2652_radio.c); microbrew.radio.cc2652 is its one user.
 
-Arguments are positional. OSError("RF core, step N"): N is of ``enum rf_step`` in rf_core.h. OSError(ENODEV): not started.
-Times are us of the radio's clock and wrap at 2**30.
+Arguments are positional. OSError("RF core, step N"): N is of ``enum rf_step`` in rf_core.h. OSError(ENODEV): not
+started. Times are us of the radio's clock and wrap at 2**30.
 """
 
 # Results of sent().
@@ -14,7 +14,7 @@ FAILED: int  # the RF core did not do it; it has been started anew
 TRIMMED: bool
 
 def start(eui64: bytes | bytearray | memoryview, channel: int, /) -> None:
-    """Power up and listen: every frame, none acknowledged, until ``filter``. ``eui64``: 8 bytes, most significant first."""
+    """Power up and listen: every frame, none acknowledged, until ``filter``. ``eui64``: most significant byte first."""
 
 def stop() -> None:
     """Power down."""
@@ -23,7 +23,7 @@ def tune(channel: int, /) -> None:
     """Listen on a channel, 11..26. Frames of the old one that nobody has fetched are dropped."""
 
 def filter(pan_id: int, short_address: int, /) -> None:
-    """Receive what is for this PAN and address, and acknowledge it. 0xffff for the PAN: every frame, none acknowledged."""
+    """Receive what is for this PAN and address, and acknowledge it. PAN 0xffff: every frame, none acknowledged."""
 
 def send(buf: bytes | bytearray | memoryview, length: int, retries: int, /) -> bool:
     """Begin to send ``buf[:length]``, 1..125 bytes, and its FCS. False: the frame before is still under way.

@@ -6,6 +6,7 @@
 #include <ti/devices/cc13x2_cc26x2/driverlib/setup.h>
 #include <ti/devices/cc13x2_cc26x2/rf_patches/rf_patch_cpe_multi_protocol.h>
 
+#include "cortexm.h"
 #include "ticks.h"
 
 void ti_sdk_trim(void) {
@@ -15,12 +16,15 @@ void ti_sdk_trim(void) {
 bool ti_sdk_crystal_on(uint32_t timeout_ms) {
     uint32_t since = ticks_ms();
     OSCHF_TurnOnXosc();
-    while (!OSCHF_AttemptToSwitchToXosc()) {
-        if (ticks_ms() - since > timeout_ms) {
-            return false;
+    for (;;) {
+        // The switch itself runs in ROM, because a read of the flash at that moment may freeze the chip. So no interrupt.
+        uint32_t state = irq_save();
+        bool switched = OSCHF_AttemptToSwitchToXosc();
+        irq_restore(state);
+        if (switched || ticks_ms() - since > timeout_ms) {
+            return switched;
         }
     }
-    return true;
 }
 
 void ti_sdk_patch_rf_core(void) {

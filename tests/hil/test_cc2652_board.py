@@ -225,3 +225,30 @@ def test_leds_and_buttons_are_on_their_pins(dev: Path) -> None:
     assert int(repl(f"print(machine.mem32[{gpio + 0xC0}] >> 13 & 3)")) == 3
     board.gpio.pressed = {BUTTON_1, BUTTON_2}
     assert int(repl(f"print(machine.mem32[{gpio + 0xC0}] >> 13 & 3)")) == 0
+
+
+def test_a_button_held_at_the_start_forgets_the_network_and_the_leds_say_so(dev: Path, release: Path) -> None:
+    opened = "from microbrew.identity.store import Store; s = Store('/store')"
+    board = Cc2652(dev)
+    Repl(board)(f"{opened}; s.write('factory', 1); s.write('network', 2)")
+    for pressed, kept in ((set(), True), ({BUTTON_1}, True), ({BUTTON_2}, False)):
+        started = Cc2652(release, flash=bytes(board.flash.bytes))
+        started.gpio.pressed = pressed
+        # There is no identity, so that it stops there.
+        started.run(4)
+        assert "0 stopped" in started.output
+        assert ("factory reset by button" in started.output) == (not kept)
+        assert started.gpio.led(LED_RED) == (not kept)
+        after = Repl(Cc2652(dev, flash=bytes(started.flash.bytes)))
+        found = after(f"{opened}; print(s.read('factory'), s.read('network'))")
+        assert found == ("1 2" if kept else "1 None")
+
+
+def test_a_button_let_go_too_early_forgets_nothing(dev: Path, release: Path) -> None:
+    board = Cc2652(release)
+    board.gpio.pressed = {BUTTON_2}
+    board.run(2.0)
+    assert (board.gpio.led(LED_RED), board.gpio.led(LED_GREEN)) == (True, True)
+    board.gpio.pressed = set()
+    assert board.run_until(lambda: "0 stopped" in board.output, 5), board.output
+    assert "factory reset" not in board.output

@@ -1,5 +1,6 @@
 """The CC2652's radio driver against the model of the RF core: command sequences, frames in and out, and recovery."""
 
+import ast
 import random
 from pathlib import Path
 
@@ -15,6 +16,7 @@ OWN = bytes.fromhex("00124b0000000001")
 PEER = bytes.fromhex("00124b0000000002")
 PAN = 0xCAFE
 CHANNEL = 15
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def data_frame(sequence: int, source: bytes, destination: bytes, payload: bytes = b"hello", ack: bool = True) -> bytes:
@@ -364,3 +366,13 @@ while radio.sent() is None: radio.wait(5)
     board.run(0.01)
     assert repl("print(radio.receive_into(buf), radio.rssi, radio.receive_into(buf))") == "26 -55 0"
     assert peer.received[-1][1] == b"\x02\x00\x04"
+
+
+def test_the_modules_description_names_what_is_there(dev: Path) -> None:
+    described = ast.parse((ROOT / "boards/cc2652/cc2652_radio.pyi").read_text()).body
+    names = {node.name for node in described if isinstance(node, ast.FunctionDef)}
+    names |= {
+        node.target.id for node in described if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+    there = Repl(Cc2652(dev))("import cc2652_radio; print(*[n for n in dir(cc2652_radio) if n[0] != '_'])")
+    assert set(there.split()) == names
