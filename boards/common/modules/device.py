@@ -22,6 +22,8 @@ STORE = "/store"
 # Longer than the longest step, a handshake computed in Python on a slow chip.
 _WATCHDOG_MS = const(60000)
 _IDLE_MS = const(1000)
+# A sign of life, and of how much heap is in use.
+_REPORT_MS = const(3600000)
 
 
 class Clock:
@@ -52,6 +54,7 @@ def run():
     node = Node(radio, store, backend, log, clock())
     log(0, "boot", "crypto %s, serial %s" % (backend.name, node.parts.identity.serial))
     peak = 0
+    report_at = _REPORT_MS
     while True:
         now = clock()
         deadline = node.step(now)
@@ -62,4 +65,7 @@ def run():
         if used > peak:
             peak = used
             log(now, "heap", "peak=%d" % peak)
+        if now >= report_at:
+            report_at = now + _REPORT_MS
+            log(now, "heap", "peak=%d used=%d" % (peak, used))
         radio.wait(_IDLE_MS if deadline is None else max(0, min(_IDLE_MS, deadline - clock())))
