@@ -6,6 +6,7 @@
 #define CLOCKS_PER_MS (BOARD_CLOCK_HZ / 1000)
 
 static volatile uint32_t milliseconds;
+static uint32_t step = 1;
 
 void ticks_init(void) {
     SYST_RVR = CLOCKS_PER_MS - 1;
@@ -13,8 +14,13 @@ void ticks_init(void) {
     SYST_CSR = SYST_CSR_ENABLE | SYST_CSR_TICKINT | SYST_CSR_CLKSOURCE;
 }
 
+void ticks_shift(uint32_t start_ms, uint32_t ms_per_tick) {
+    milliseconds = start_ms;
+    step = ms_per_tick;
+}
+
 void systick_handler(void) {
-    milliseconds++;
+    milliseconds += step;
 }
 
 uint32_t ticks_ms(void) {
@@ -27,7 +33,7 @@ static uint32_t now(uint32_t *clocks) {
     uint32_t ms = milliseconds;
     uint32_t value = SYST_CVR;
     if (SCB_ICSR & SCB_ICSR_PENDSTSET) {
-        ms++;
+        ms += step;
         value = SYST_CVR;
     }
     irq_restore(state);

@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 void ticks_init(void);
+// Another beginning of time, and another pace of it: for an emulator, whose days may be short. Before ticks_init().
+void ticks_shift(uint32_t start_ms, uint32_t ms_per_tick);
 void systick_handler(void);
 
 // Sleep until an interrupt brings something, at most that long; it may end early.

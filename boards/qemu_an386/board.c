@@ -9,6 +9,7 @@
 #include "flash.h"
 #include "options.h"
 #include "semihosting.h"
+#include "ticks.h"
 #include "uart.h"
 
 #define UART_BASE(port) (0x40004000u + 0x1000u * (port))
@@ -38,6 +39,11 @@ static uint32_t watchdog_load;
 void board_init(void) {
     options_init();
     flash_init();
+    uint32_t uptime = 0;
+    uint32_t speed = 1;
+    option_number("uptime", &uptime);
+    option_number("speed", &speed);
+    ticks_shift(uptime, speed);
 }
 
 size_t board_heap_size(size_t room) {

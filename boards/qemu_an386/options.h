@@ -5,6 +5,8 @@
 //   seed=N       os.urandom repeats from run to run. FOR MEASUREMENTS ONLY, and not in a release image
 //   cut=N        power fails in the middle of the N-th flash operation: the emulator ends with status 86
 //   after=N      power fails right after the N-th flash operation, before the firmware goes on; the same status
+//   uptime=MS    the clock starts there and not at 0: near its wrap, for example
+//   speed=N      each millisecond counts for N, but not for the watchdog and the processor: a day in minutes
 
 #ifndef MICROBREW_OPTIONS_H
 #define MICROBREW_OPTIONS_H

@@ -9,6 +9,8 @@ import time
 from microbrew.compat import const, heap_used
 
 _IDLE_MS = const(1000)
+# A sign of life, and of how much heap is in use.
+_REPORT_MS = const(3600000)
 
 
 class Clock:
@@ -44,6 +46,7 @@ def live(node, radio, clock, log, code, feed=None):
     """
     log(clock(), "boot", "crypto %s, serial %s" % (node.parts.crypto.name, node.parts.identity.serial))
     peak = 0
+    report_at = _REPORT_MS
     while True:
         now = clock()
         deadline = node.step(now)
@@ -51,7 +54,8 @@ def live(node, radio, clock, log, code, feed=None):
             feed()
         gc.collect()
         used = heap_used()
-        if used > peak:
-            peak = used
-            log(now, "heap", "code=%d peak=%d" % (code, peak))
+        if used > peak or now >= report_at:
+            peak = max(peak, used)
+            report_at = now + _REPORT_MS
+            log(now, "heap", "code=%d peak=%d used=%d" % (code, peak, used))
         radio.wait(_IDLE_MS if deadline is None else max(0, min(_IDLE_MS, deadline - clock())))

@@ -9,7 +9,7 @@ from typing import Any
 
 import flash_image
 from board_network import IMAGES, ROUTER, BoardNetwork
-from processes import TIMEOUT, Run, Site, _psdus, parallel, records
+from processes import TIMEOUT, Run, Site, parallel, records
 
 from microbrew_host.demo import parts
 from microbrew_host.demo.process import Process
@@ -85,10 +85,6 @@ class BoardLives(BoardNetwork):
         finally:
             await process.kill()
         return life
-
-    def psdus(self) -> list[bytes]:
-        """Every frame of the air so far."""
-        return list(_psdus(self.pcap.read_bytes()))
 
     async def _launch(self, name: str, argv: list[str], ready: str | None = None, on_line: Any = None) -> Any:
         if name == "ether":

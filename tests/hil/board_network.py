@@ -12,7 +12,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
-from processes import Network, Run, Site, parallel  # noqa: E402
+from processes import Network, Run, Site, _psdus, parallel  # noqa: E402
 
 from microbrew_host.board.target import open_target  # noqa: E402
 from microbrew_host.demo import parts  # noqa: E402
@@ -66,6 +66,10 @@ class BoardNetwork(Network):
         """What code prints that runs on a board that is off, with its ``store``."""
         with open_target("qemu_an386", self.flash(name)) as board, board.repl() as repl:
             return repl("from microbrew.identity.store import Store; store = Store('/store')\n" + code)
+
+    def psdus(self) -> list[bytes]:
+        """Every frame of the air so far, without FCS."""
+        return list(_psdus(self.pcap.read_bytes()))
 
     def device_argv(self, name: str, reset: bool) -> list[str]:
         if name not in self._radios:

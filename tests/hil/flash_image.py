@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from microbrew.identity.store import Store
 from microbrew_host.demo import parts
 
 # As boards/common/modules/_boot.py mounts it; sizes are those of boards/qemu_an386/board_config.h.
@@ -68,6 +69,12 @@ def read(path):
 def write(images: dict[Path, dict[str, Any]]) -> None:
     """Make flash files, each with its records by name."""
     _run("".join(f"write({str(path)!r}, {records!r})\n" for path, records in images.items()))
+
+
+def store(directory: Path) -> dict[str, Any]:
+    """The records of a store directory, as the factory makes one."""
+    opened = Store(str(directory))
+    return {name: opened.read(name) for name in opened.names()}
 
 
 def read(*paths: Path) -> list[dict[str, Any]]:

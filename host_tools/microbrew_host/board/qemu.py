@@ -54,7 +54,8 @@ class Qemu:
     ``flash``: file that keeps the store. ``heap``: bytes. ``seed``: repeats os.urandom, for measurements. ``cut``,
     ``after``: power fails in the middle of, or right after, this flash operation. ``icount``: each instruction takes
     1 ns of the board's time and waiting none of ours, so that runs repeat; without, the board's time is wall time.
-    Raises QemuFailed.
+    ``uptime``, ``speed``: where its clock starts (ms) and how many ms each ms counts for.
+    ``radio``: what the second UART is, as QEMU's -chardev. Raises QemuFailed.
     """
 
     def __init__(
@@ -67,10 +68,14 @@ class Qemu:
         cut: int | None = None,
         after: int | None = None,
         icount: bool = False,
+        radio: str = "pty",
+        uptime: int | None = None,
+        speed: int | None = None,
     ) -> None:
         options = {"flash": flash, "heap": heap, "seed": seed, "cut": cut, "after": after}
+        options |= {"uptime": uptime, "speed": speed}
         # Stopped at first, until somebody listens.
-        argv = [*command(image, "pty", "pty", icount=icount, **options), "-S", "-qmp", "stdio"]
+        argv = [*command(image, "pty", radio, icount=icount, **options), "-S", "-qmp", "stdio"]
         self._process = subprocess.Popen(  # noqa: S603 - our own words, no shell
             argv,
             stdin=subprocess.PIPE,
@@ -86,7 +91,8 @@ class Qemu:
             self.console = devices["console"].removeprefix("pty:")
             self.radio = devices["radio"].removeprefix("pty:")
             # Held open, so that what the board says before anybody else opens them is kept.
-            self._held = [os.open(path, os.O_RDWR | os.O_NOCTTY) for path in (self.console, self.radio)]
+            terminals = [name.removeprefix("pty:") for name in devices.values() if name.startswith("pty:")]
+            self._held = [os.open(path, os.O_RDWR | os.O_NOCTTY) for path in terminals]
             time.sleep(_PTY_SECONDS)
             self.qmp("cont")
         except BaseException:

@@ -80,7 +80,10 @@ class Repl:
         with contextlib.suppress(OSError):
             # So that who comes next, or a terminal, finds the board as it was.
             self.transport.exit_raw_repl()
-        self.transport.close()
+        with contextlib.suppress(OSError):
+            self.transport.close()
+        # A board that lost its power cannot be told; the port is to be closed all the same.
+        self.transport.serial.close()
 
     def __call__(self, code: str, timeout: float = 60) -> str:
         """What the code prints, without the last newline. ``timeout``: seconds of silence."""
