@@ -54,8 +54,10 @@ def live(node, radio, clock, log, code, feed=None):
             feed()
         gc.collect()
         used = heap_used()
-        if used > peak or now >= report_at:
-            peak = max(peak, used)
+        if used > peak:
+            peak = used
+            log(now, "heap", "code=%d peak=%d" % (code, peak))
+        if now >= report_at:
             report_at = now + _REPORT_MS
             log(now, "heap", "code=%d peak=%d used=%d" % (code, peak, used))
         radio.wait(_IDLE_MS if deadline is None else max(0, min(_IDLE_MS, deadline - clock())))
