@@ -10,4 +10,4 @@ for name in os.environ.get("BOARD_FREEZES", "").split():
     if name.startswith("microbrew/radio/"):
         module(name, base_path="../firmware", opt=3)
 freeze("../boards/common/apps/" + os.environ["APP"], opt=3)
-freeze("$(BOARD_DIR)/modules", opt=3)
+freeze("$(BOARD_DIR)/modules", ("board_radio.py",), opt=3)

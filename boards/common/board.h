@@ -1,8 +1,8 @@
 // What a board supplies to the port, and all it supplies. One folder per board implements it (boards/README.md).
 //
 // Sizes come from board_config.h of the same folder: BOARD_NAME, BOARD_MCU, BOARD_CLOCK_HZ, BOARD_UARTS,
-// BOARD_FLASH_SIZE, BOARD_FLASH_BLOCK. Optional there: BOARD_HAS_RESET_CAUSE, BOARD_HAS_KEY, BOARD_WATCHDOG_EXCEPTION (the exception
-// number of its warning, if not the NMI).
+// BOARD_FLASH_SIZE, BOARD_FLASH_BLOCK. Optional there: BOARD_HAS_RESET_CAUSE, BOARD_HAS_KEY, BOARD_WATCHDOG_EXCEPTION
+// (the exception number of its warning, if not the NMI).
 
 #ifndef MICROBREW_BOARD_H
 #define MICROBREW_BOARD_H
@@ -46,8 +46,8 @@ enum reset_cause board_reset_cause(void);
 #endif
 
 #if BOARD_HAS_KEY
-// The device's own private key, in flash beside the store. read: false if there is none. write: in place of a former one; a
-// power cut in it leaves none. lock: neither until the next reset, whoever asks.
+// The device's own private key, in flash beside the store. read: false if there is none. write: in place of a former
+// one; a power cut in it leaves none. lock: neither until the next reset, whoever asks.
 #define BOARD_KEY_LENGTH 32
 bool board_key_read(uint8_t key[BOARD_KEY_LENGTH]);
 bool board_key_write(const uint8_t key[BOARD_KEY_LENGTH]);

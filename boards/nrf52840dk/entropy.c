@@ -1,6 +1,7 @@
-// Bytes for keys from the chip's RNG, as NIST SP 800-90B wants it: raw samples go through health tests at start (1024 of
-// them, not used) and continuously, and are conditioned by SHA-256. 80 samples with at least 4 bits each make 32 bytes.
-// A failed test takes the source out of use; it must pass the start-up tests again before it gives another byte.
+// Bytes for keys from the chip's RNG, as NIST SP 800-90B wants it: raw samples go through health tests at start (1024
+// of them, not used) and continuously, and are conditioned by SHA-256. 80 samples with at least 4 bits each make 32
+// bytes. A failed test takes the source out of use; it must pass the start-up tests again before it gives another
+// byte.
 
 #include "board.h"
 

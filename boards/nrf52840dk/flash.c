@@ -4,8 +4,8 @@
 // here run from RAM, with interrupts on, as do the vectors and the radio's interrupt; and a page is erased in slices of
 // a millisecond, between which interrupts that live in flash are served.
 //
-// Power may fail at any moment. A word that was being programmed or a page that was being erased then reads as anything;
-// littlefs commits to neither before it has come back from here, and each call has read back what it wrote.
+// Power may fail at any moment. A word that was being programmed or a page that was being erased then reads as
+// anything; littlefs commits to neither before it has come back from here, and each call has read back what it wrote.
 
 #include "flash.h"
 

@@ -2,9 +2,10 @@
 // place, to be checked against Nordic's errata document of the revision at hand (FICR INFO.VARIANT); none of it has
 // been tried on silicon here.
 //
-// Looked at, nothing to do: 143 and 245 concern BLE addresses and whitening, 164 and 191 long range. 204 (emissions when
-// switching directly between TX and RX) does not arise: each switch goes through DISABLED. 153 (RSSI drifts by about 1 dB
-// in 20 K) is left uncorrected: RSSI, LQI and energy are for people and for rough choices here.
+// Numbers by memory, Nordic's document was not at hand. 143 and 245 concern BLE addresses and whitening, 164 and 191
+// long range: nothing to do. 204 (emissions when switching directly between TX and RX): each switch goes through
+// DISABLED, but for CCAIDLE to TXEN, which is the specification's own sequence. 153 (RSSI drifts with temperature by
+// a few dB) is left uncorrected: RSSI, LQI and energy are for people and for rough choices here.
 
 #ifndef MB_ERRATA_H
 #define MB_ERRATA_H

@@ -1,9 +1,11 @@
 // The radio core on the nRF52840: RADIO, TIMER3 (a clock of 1 MHz) and PPI channels 0 to 3. States: radio_core.h.
 //
-// TIMER3: CC[0] starts the transmitter at a given time (PPI 0); CC[1] has the moment after the PHR (PPI 1), CC[2] the end of
-// the frame, received (PPI 2) or sent (PPI 3); CC[3] is the MAC's timer, the only one that interrupts; CC[5] is read.
+// TIMER3: CC[0] starts the transmitter at a given time (PPI 0); CC[1] has the moment after the PHR (PPI 1), CC[2] the
+// end of the frame, received (PPI 2) or sent (PPI 3); CC[3] is the MAC's timer, the only one that interrupts; CC[5] is
+// read.
 //
-// All that the interrupts run is in RAM and calls nothing in flash, so an acknowledgement is on time while a page is erased.
+// All that the interrupts run is in RAM and calls nothing in flash, so an acknowledgement is on time while a page is
+// erased.
 
 #include "radio_core.h"
 

@@ -22,7 +22,7 @@ _CREDITS = const(4)
 
 
 class BridgeRadio:
-    """``radio`` (with ``hardware_csma``) as RadioEnd wants it: ``transmit`` returns when the frame has been dealt with."""
+    """``radio`` (with ``hardware_csma``) as RadioEnd wants it: ``transmit`` returns when the frame is dealt with."""
 
     hardware_ack = True
     ack_wait_ms = _ACK_WAIT_MS
@@ -73,7 +73,8 @@ def run():
     watchdog = machine.WDT(timeout=_WATCHDOG_MS)
     uart = machine.UART(0, _BAUDRATE)
     # An EUI-64 until the MAC gives its own.
-    end = RadioEnd(BridgeRadio(board_radio.make(machine.unique_id(), time.ticks_ms)), uart.write, time.ticks_us, _CREDITS)
+    radio = BridgeRadio(board_radio.make(machine.unique_id(), time.ticks_ms))
+    end = RadioEnd(radio, uart.write, time.ticks_us, _CREDITS)
     end.start()
     heard = time.ticks_ms()
     while True:
