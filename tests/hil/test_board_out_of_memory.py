@@ -16,7 +16,7 @@ from board_lives import BoardLives, Life
 from microbrew.join import membership
 
 AT_ONCE = 6
-HEAPS = [kilobytes * 1024 for kilobytes in range(56, 88, 4)]
+HEAPS = [kilobytes * 1024 for kilobytes in range(28, 84, 5)]
 WORDS = "not enough memory"
 START, EDHOC, LATER, JOINED = "start", "edhoc", "later", "joined"
 
