@@ -31,12 +31,17 @@ def forget_modules(loaded):
     """
     if loaded is None:
         return
-    for name in list(sys.modules):
+    # One by one instead of from a list: this is for when there is little memory.
+    while True:
+        for name in sys.modules:
+            if name.startswith("microbrew.") and name not in loaded:
+                break
+        else:
+            return
+        del sys.modules[name]
         package, _, last = name.rpartition(".")
-        if package.startswith("microbrew") and name not in loaded:
-            del sys.modules[name]
-            if package in sys.modules:
-                delattr(sys.modules[package], last)
+        if package in sys.modules:
+            delattr(sys.modules[package], last)
 
 
 def heap_used():

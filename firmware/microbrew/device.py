@@ -35,7 +35,8 @@ class Log:
 
     def __call__(self, _now, event, text):
         # The time of writing, not of the step: what a computation in between took shows.
-        print("%d %s %s" % (self._clock(), event, text))
+        # Not formatted first, so that it takes no memory: it may be about the lack of it.
+        print(self._clock(), event, text)
 
 
 def live(node, radio, clock, log, code, feed=None):

@@ -1,7 +1,7 @@
 """Too little heap for a join: the attempt fails in words, the flash stays as it was, and with memory it works.
 
 Which heaps are too small, and for what, is found by trying them all. That memory may run out in every single step of a
-join is proved in virtual time by tests/e2e/test_out_of_memory.py.
+join is proved in virtual time by tests/e2e/test_memory_runs_out.py.
 """
 
 from __future__ import annotations

@@ -176,6 +176,11 @@ class Pledge:
         except StoreError as error:
             follow = FAILED, JoinError("store", str(error))
         except MemoryError:
+            if row is _FAILURE:
+                # Not even for failing in good order: what it had is free by now, or will be, so later.
+                self.log(FAILED, "memory: not enough memory")
+                self._deadline = now + self.config.retry_min_ms
+                return
             follow = _NO_MEMORY
         if follow is not None:
             self._dispatch(follow[0], follow[1], now)
@@ -413,6 +418,9 @@ class Pledge:
             self._kept_psk = None
 
     def _scan_anew(self, _detail, _now):
+        # Once more, because there may have been no memory for it when the attempt failed.
+        self._abandon()
+        self.on_candidate(None)
         self._excluded = []
         self.listener.clear()
 
@@ -447,8 +455,8 @@ class Pledge:
         if isinstance(self._psk, bytearray) and self._psk is not self._kept_psk:
             wipe(self._psk)
         self._close_channel()
-        forget_modules(self._loaded)
         self._reset_attempt()
+        forget_modules(self._loaded)
 
     def _reset_attempt(self):
         self.candidate = None
