@@ -147,7 +147,8 @@ class Device:
         if self.node is None:
             return OFF
         role: Any = self.node.pledge or self.node.member
-        return str(role.state)
+        # Between the two: it has joined, and there was no memory yet to be a member.
+        return OFF if role is None else str(role.state)
 
     @property
     def outcome(self) -> str | None:
