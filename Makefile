@@ -198,7 +198,8 @@ firmware-stock: toolchain
 	@$(PYTHON3) mpconfig/sources.py $(if $(filter $(SOURCES)/%,$(MBEDTLS_DIR)),mbedtls) \
 		$(if $(filter $(SOURCES)/%,$(BEARSSL_DIR)),bearssl) </dev/null
 	@$(MAKE) --no-print-directory -j$(JOBS) -C $(MPY_DIR)/mpy-cross >/dev/null
-	@$(MAKE) --no-print-directory -j$(JOBS) -C $(MPY_DIR)/ports/nrf BOARD_DIR=$(CURDIR)/boards/$(BOARD) ROOT=$(CURDIR) \
+	@BOARD_FREEZES=microbrew/radio/nrf52840_viper.py $(MAKE) --no-print-directory -j$(JOBS) -C $(MPY_DIR)/ports/nrf \
+		BOARD_DIR=$(CURDIR)/boards/$(BOARD) ROOT=$(CURDIR) \
 		BUILD=$(IMAGE) MPY_LIB_DIR=../.. MBEDTLS_DIR=$(abspath $(MBEDTLS_DIR)) BEARSSL_DIR=$(abspath $(BEARSSL_DIR))
 	@arm-none-eabi-size $(IMAGE)/firmware.elf
 

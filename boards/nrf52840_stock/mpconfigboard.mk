@@ -18,3 +18,6 @@ USER_C_MODULES = $(ROOT)/firmware/native
 LTO = 0
 
 include $(ROOT)/mpconfig/mbedtls.mk
+
+# The radio driver is in viper.
+MPY_CROSS_FLAGS += -march=armv7emsp

@@ -1,6 +1,6 @@
 """The device's program on a board: what firmware/main.py is on the unix port. ``run()`` does not return.
 
-The store is /store on the board's flash. ``board_radio`` is the board's own frozen module: ``make(eui64, clock)``
+The store is the directory store of the board's flash, where a port starts (/ on ours). ``board_radio`` is the board's own frozen module: ``make(eui64, clock)``
 gives its radio. Log lines go to the console: milliseconds since the start, event, text. Unless there is a console to
 interrupt it from, the watchdog runs from here on, so that no hanging loop keeps a device off the network for long.
 """
@@ -19,7 +19,7 @@ from microbrew.identity.store import Store
 from microbrew.node import Node
 from micropython import const
 
-STORE = "/store"
+STORE = "store"
 
 # Longer than the longest step, a handshake computed in Python on a slow chip.
 _WATCHDOG_MS = const(60000)
@@ -45,8 +45,9 @@ def _watched(log, store):
 
 def run():
     """Be a device for ever. Raises MicrobrewError if the store or the crypto is not fit for it."""
-    watchdog = None if board.CONSOLE else machine.WDT(timeout=_WATCHDOG_MS)
-    backend = crypto.load(release=board.RELEASE)
+    # Upstream's nrf port has a module of that name that says neither; it has a console.
+    watchdog = None if getattr(board, "CONSOLE", True) else machine.WDT(timeout=_WATCHDOG_MS)
+    backend = crypto.load(release=getattr(board, "RELEASE", False))
     clock = Clock()
     store = _open_store()
     log = _watched(Log(clock), store)
