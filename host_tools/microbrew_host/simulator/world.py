@@ -143,11 +143,9 @@ class Device:
 
     @property
     def state(self) -> str:
-        """State of its pledge or member machine, or OFF."""
-        if self.node is None:
-            return OFF
-        role: Any = self.node.pledge or self.node.member
-        return str(role.state)
+        """State of its pledge or member machine, or OFF; also while it has no memory yet for what it became."""
+        role: Any = None if self.node is None else self.node.pledge or self.node.member
+        return OFF if role is None else str(role.state)
 
     @property
     def outcome(self) -> str | None:
