@@ -18,6 +18,10 @@ except ImportError:
         return value
 
 
+# Of these there are objects that outlive the role that made them: a membership and its keys.
+_LASTING = ("microbrew.join.membership", "microbrew.mac.security")
+
+
 def loaded_modules():
     """Names of the modules that are loaded now, for ``forget_modules``."""
     return tuple(sys.modules)
@@ -33,7 +37,7 @@ def forget_modules(loaded):
         return
     for name in list(sys.modules):
         package, _, last = name.rpartition(".")
-        if package.startswith("microbrew") and name not in loaded:
+        if package.startswith("microbrew") and name not in loaded and name not in _LASTING:
             del sys.modules[name]
             if package in sys.modules:
                 delattr(sys.modules[package], last)

@@ -8,7 +8,7 @@ Frames that arrive are delivered by ``on_data`` and ``on_beacon``; what is dropp
 from microbrew.compat import const
 from microbrew.errors import MicrobrewError, StateError
 from microbrew.mac import beacon as mac_beacon
-from microbrew.mac import frame, ie, security, submac
+from microbrew.mac import frame, ie, submac
 
 _MAX_COUNTER = const(0xFFFFFFFE)
 # Frames taken from the radio in one go, so that a flood cannot keep the rest of the node waiting.
@@ -134,8 +134,7 @@ class Link:
         return True
 
     def _seal(self, key, level, counter, buf, header_end, end):
-        nonce = security.counter_nonce(self.eui64, counter, level)
-        return security.seal(self._crypto, key.value, nonce, level, buf, header_end, end)
+        return key.seal(self._crypto, self.eui64, level, counter, buf, header_end, end)
 
     def _next_counter(self):
         try:
