@@ -245,7 +245,7 @@ class Pledge:
 
         received = self._edhoc = self._edhoc.receive(message_2)
         # Provisional: any registrar may show any key here; the voucher decides (RFC 8995 section 5.1).
-        c_r = messages.encode_identifier(received.c_r)
+        c_r = self._c_r = messages.encode_identifier(received.c_r)
         try:
             peer = self._credential(received.id_cred_r)
             if self._home_registrar is not None and not equal(peer.public, self._home_registrar):
@@ -266,8 +266,8 @@ class Pledge:
     def _open_context(self, keys):
         from microbrew.oscore.context import Context
 
-        (secret, salt), self._c_r, c_i = keys
-        self._context = Context(self.crypto, secret, salt, self._c_r, c_i)
+        (secret, salt), c_r, c_i = keys
+        self._context = Context(self.crypto, secret, salt, c_r, c_i)
 
     def _make_voucher_request(self):
         from microbrew.join.voucher import NONCE_LEN, voucher_request
@@ -285,9 +285,7 @@ class Pledge:
         self._message_3 = None
 
     def _send_message_3(self, _detail, now):
-        from microbrew.edhoc import messages
-
-        self._post_edhoc(messages.encode_identifier(self._c_r) + self._message_3, now)
+        self._post_edhoc(self._c_r + self._message_3, now)
         self._message_3 = None
 
     def _send_voucher_request(self, response, now):
@@ -482,6 +480,7 @@ class Pledge:
         self._peer = None
         self._channel = None
         self._edhoc = None
+        # Encoded, as it goes in front of what is sent.
         self._c_r = None
         self._context = None
         self._join_context = None

@@ -110,7 +110,7 @@ class Link:
         end = header_end + len(payload)
         buf[header_end:end] = payload
         if key:
-            end = self._seal(key, key.data_level, counter, buf, header_end, end)
+            end = key.seal(self._crypto, self.eui64, key.data_level, counter, buf, header_end, end)
         self._submac.commit(end, dst is not None, done, now)
         return True
 
@@ -129,12 +129,9 @@ class Link:
             pos = frame.put_aux(buf, pos, key.beacon_level, counter, key.index)
         end = mac_beacon.encode(beacon, buf, pos)
         if key:
-            end = self._seal(key, key.beacon_level, counter, buf, pos, end)
+            end = key.seal(self._crypto, self.eui64, key.beacon_level, counter, buf, pos, end)
         self._submac.commit(end, False, None, now)
         return True
-
-    def _seal(self, key, level, counter, buf, header_end, end):
-        return key.seal(self._crypto, self.eui64, level, counter, buf, header_end, end)
 
     def _next_counter(self):
         try:
