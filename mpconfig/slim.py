@@ -414,7 +414,9 @@ def _shorten_private(program: Program) -> None:
                     if not module.name:
                         foreign.add(name)
     order = sorted(count.keys() - foreign - program.modules.keys(), key=lambda name: (-count[name], name))
-    free = sorted(word for word in words - taken if len(word) <= _MAX_TEXT and not hasattr(builtins, word))
+    # No special names, which mean something to whoever looks at an object.
+    words = {word for word in words - taken if len(word) <= _MAX_TEXT and not word.startswith("__")}
+    free = sorted(word for word in words if not hasattr(builtins, word))
     fresh = iter([*free, *(name for name in _short_names("_") if name not in foreign)])
     mapping = {name: next(fresh) for name in order}
     for module in program.modules.values():

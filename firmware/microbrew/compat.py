@@ -18,6 +18,10 @@ except ImportError:
         return value
 
 
+# Of these there are objects that outlive the role that made them: a membership and its keys.
+_LASTING = ("microbrew.join.membership", "microbrew.mac.security")
+
+
 def loaded_modules():
     """Names of the modules that are loaded now, for ``forget_modules``."""
     return tuple(sys.modules)
@@ -34,7 +38,7 @@ def forget_modules(loaded):
     # One by one instead of from a list: this is for when there is little memory.
     while True:
         for name in sys.modules:
-            if name.startswith("microbrew.") and name not in loaded:
+            if name.startswith("microbrew.") and name not in loaded and name not in _LASTING:
                 break
         else:
             return

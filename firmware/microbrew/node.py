@@ -11,8 +11,8 @@ from microbrew.compat import const, forget_modules, loaded_modules
 from microbrew.config import Config
 from microbrew.identity.idevid import Identity
 from microbrew.identity.sequence import Reserved
+from microbrew.identity.store import NETWORK
 from microbrew.ip.network import Network
-from microbrew.join import membership
 from microbrew.mac.beacon import Listener
 from microbrew.mac.link import Link
 
@@ -68,11 +68,13 @@ class Node:
         self._arrival = None
         self._home = None
         self._starved_at = None
-        record = store.read(membership.RECORD)
+        record = store.read(NETWORK)
         if record is None:
             self._become_pledge()
         else:
-            self._become_member(membership.from_record(record), now)
+            from microbrew.join.membership import from_record
+
+            self._become_member(from_record(record), now)
 
     def step(self, now):
         """Do everything that is due; the deadline in ms at which to come back, or None for the next frame.
@@ -168,7 +170,7 @@ class Node:
 
             begin_window(self.parts.store, self.parts.crypto, member.psk)
         # The one write that makes a pledge a node (docs/decisions/0004); nothing happens before it is on flash.
-        self.parts.store.write(membership.RECORD, member.to_record())
+        self.parts.store.write(NETWORK, member.to_record())
         # Before anything else that may fail: the device is a node now.
         self._arrival = member
         try:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from microbrew import cbor
 from microbrew.coap.message import Message
-from microbrew.cose.encrypt0 import enc_structure
+from microbrew.cose.structures import enc_structure
 from microbrew.crypto import ED25519, P256, X25519
 from microbrew.crypto.host import HostCrypto
 from microbrew.edhoc import combined, initiator, key_schedule, messages, responder, x509

@@ -10,7 +10,7 @@ from pycose.messages import Enc0Message, Sign1Message
 
 from microbrew import cbor, crypto
 from microbrew.cose import key, sign1
-from microbrew.cose.encrypt0 import enc_structure
+from microbrew.cose.structures import enc_structure
 from microbrew.crypto import P256
 from microbrew.errors import CryptoError
 

@@ -3,7 +3,7 @@
 import unittest
 
 from microbrew import cbor
-from microbrew.cose.encrypt0 import enc_structure
+from microbrew.cose.structures import enc_structure
 
 
 class TestEncStructure(unittest.TestCase):

@@ -5,7 +5,7 @@ import unittest
 from binascii import unhexlify
 
 from microbrew import crypto
-from microbrew.cose.encrypt0 import enc_structure
+from microbrew.cose.structures import enc_structure
 from microbrew.edhoc import key_schedule as ks
 
 FILE = json.load(open("tests/vectors/edhoc.json"))  # noqa: SIM115

@@ -7,6 +7,7 @@ in the headers, which is the caller's policy.
 
 from microbrew import cbor
 from microbrew.compat import const
+from microbrew.cose.structures import to_be_signed
 from microbrew.crypto import ED25519, P256
 from microbrew.errors import CryptoError, DecodeError
 
@@ -78,11 +79,6 @@ class Sign1:
             raise CryptoError("signature algorithm does not fit the key")
         tbs = to_be_signed(self.protected_raw, self.payload if payload is None else payload, external_aad)
         crypto.verify(curve, public, tbs, self.signature)
-
-
-def to_be_signed(protected_raw, payload, external_aad=b""):
-    """The encoded Sig_structure (RFC 9052 section 4.4)."""
-    return cbor.encode(("Signature1", protected_raw, external_aad, payload))
 
 
 def sign(crypto, private, payload, protected=None, unprotected=None, external_aad=b"", tagged=True, detached=False):

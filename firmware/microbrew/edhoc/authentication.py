@@ -3,6 +3,7 @@
 The side that uses static DH shows the MAC itself, the side that signs a COSE_Sign1 signature over it.
 """
 
+from microbrew.cose.structures import to_be_signed
 from microbrew.crypto import equal, wipe
 from microbrew.edhoc import key_schedule, messages
 from microbrew.edhoc.suites import G_LEN, HASH_LEN, SIGNATURE_LEN, describe
@@ -10,6 +11,40 @@ from microbrew.errors import CryptoError
 
 # Credentials that may share one kid; each costs a signature or a Diffie-Hellman operation to try.
 MAX_PEERS = 4
+
+
+class Own:
+    """Our credential: encoded ``id_cred`` and ``cred`` (bytes-like), and the handle of the ``private`` key.
+
+    ``private.curve`` tells what the credential can do: a P-256 key signs and does static DH, Ed25519 signs,
+    X25519 does static DH.
+    """
+
+    __slots__ = ("cred", "id_cred", "private")
+
+    def __init__(self, id_cred, cred, private):
+        self.id_cred = id_cred
+        self.cred = cred
+        self.private = private
+
+
+class Peer:
+    """A peer's credential: encoded ``cred``, and its ``public`` key: x || y, or 32 bytes of the other curves.
+
+    x of P-256 alone will do where that peer authenticates by static DH. With ``curve``, its COSE number, a key
+    of another curve than the method and suite ask for is refused; without it the application answers for that.
+    ``subject`` is the name in a CWT, or None.
+    """
+
+    __slots__ = ("cred", "curve", "public", "subject")
+
+    def __init__(self, cred, public, curve=None, subject=None):
+        if len(public) not in (G_LEN, 2 * G_LEN):
+            raise ValueError("public key must have 32 or 64 bytes")
+        self.cred = cred
+        self.public = public
+        self.curve = curve
+        self.subject = subject
 
 
 def initiator_signs(method):
@@ -114,9 +149,6 @@ def _check(session, peer, signs, by_responder):
 
 
 def _to_be_signed(id_cred, th, cred, ead_field, mac):
-    # Loaded by who signs or verifies: static DH on both sides does without.
-    from microbrew.cose.sign1 import to_be_signed
-
     external_aad = bytearray()
     key_schedule.put_bstr(external_aad, th)
     external_aad.extend(cred)

@@ -8,8 +8,8 @@ key out of it. Left out: C509.
 """
 
 from microbrew.cbor import Raw, Reader, decode, encode
-from microbrew.compat import const
 from microbrew.cose.key import ALL_CURVES, ccs_of_claims, encode_ccs
+from microbrew.edhoc.authentication import Own, Peer
 from microbrew.errors import DecodeError, EdhocError
 
 # COSE header parameters (RFC 9052, RFC 9360, RFC 9528).
@@ -24,42 +24,6 @@ X5U = 35
 MAX_CERTIFICATE = 1024
 MAX_CHAIN = 4
 MAX_KID = 64
-
-_COORDINATE_LEN = const(32)
-
-
-class Own:
-    """Our credential: encoded ``id_cred`` and ``cred`` (bytes-like), and the handle of the ``private`` key.
-
-    ``private.curve`` tells what the credential can do: a P-256 key signs and does static DH, Ed25519 signs,
-    X25519 does static DH.
-    """
-
-    __slots__ = ("cred", "id_cred", "private")
-
-    def __init__(self, id_cred, cred, private):
-        self.id_cred = id_cred
-        self.cred = cred
-        self.private = private
-
-
-class Peer:
-    """A peer's credential: encoded ``cred``, and its ``public`` key: x || y, or 32 bytes of the other curves.
-
-    x of P-256 alone will do where that peer authenticates by static DH. With ``curve``, its COSE number, a key
-    of another curve than the method and suite ask for is refused; without it the application answers for that.
-    ``subject`` is the name in a CWT, or None.
-    """
-
-    __slots__ = ("cred", "curve", "public", "subject")
-
-    def __init__(self, cred, public, curve=None, subject=None):
-        if len(public) not in (_COORDINATE_LEN, 2 * _COORDINATE_LEN):
-            raise ValueError("public key must have 32 or 64 bytes")
-        self.cred = cred
-        self.public = public
-        self.curve = curve
-        self.subject = subject
 
 
 def own_x5chain(der, private):

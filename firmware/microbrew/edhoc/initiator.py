@@ -10,7 +10,7 @@ raises EdhocError, and the run is over with its secrets wiped. Nothing is built 
 message for retransmission.
 """
 
-from microbrew.cose.encrypt0 import enc_structure
+from microbrew.cose.structures import enc_structure
 from microbrew.crypto import wipe
 from microbrew.edhoc import authentication, ead, key_schedule, messages
 from microbrew.edhoc.authentication import initiator_signs, responder_signs

@@ -9,7 +9,7 @@ The rules of the Initiator's states hold here too. The first expensive step is `
 flood of message_1 belongs in front of it.
 """
 
-from microbrew.cose.encrypt0 import enc_structure
+from microbrew.cose.structures import enc_structure
 from microbrew.crypto import wipe
 from microbrew.edhoc import authentication, ead, key_schedule, messages, suites
 from microbrew.edhoc.authentication import initiator_signs, responder_signs

@@ -15,6 +15,8 @@ from microbrew.compat import const
 from microbrew.crypto import equal
 from microbrew.errors import DecodeError, StoreError
 
+# What a device has joined (join/membership.py).
+NETWORK = "network"
 MAX_RECORD = 4096
 MAX_RECORDS = 24
 
@@ -164,13 +166,13 @@ class Store:
             one_touch = factory is None or _PSK in factory
         except (StoreError, TypeError):
             one_touch = True
-        order = ["network"]
+        order = [NETWORK]
         late = []
         for name in self.names():
             if name.startswith("replay-"):
                 if not one_touch:
                     late.append(name)
-            elif name != "network" and not name.startswith("factory") and not name.startswith("seq-"):
+            elif name != NETWORK and not name.startswith("factory") and not name.startswith("seq-"):
                 order.append(name)
         for name in order + late:
             self._remove(name)

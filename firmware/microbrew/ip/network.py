@@ -54,7 +54,6 @@ class Network:
         self._ports = {}
         self._queue = queue
         self._size = size
-        self._rx = bytearray(256)
         self._reassembler = frag.Reassembler(buffers, size, timeout_ms)
         tag = random(2)
         self._sender = frag.Sender(link.send, link.room, self.eui64, tag[0] << 8 | tag[1], self._link_result, queue)
@@ -206,7 +205,7 @@ class Network:
                 return
             packet, length = result
         elif iphc.is_dispatch(payload[0]):
-            packet = self._rx
+            packet = self._reassembler.scratch
             length = iphc.decompress(payload, 0, len(payload), src, self.eui64, packet, 0, self._reassembler.context)
             if length <= 0:
                 self._drop("iphc_malformed" if length == iphc.MALFORMED else "iphc_unsupported")

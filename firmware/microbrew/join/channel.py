@@ -8,7 +8,6 @@ front of a protected request (RFC 9668). A server that lost its replay window ge
 from microbrew.coap import numbers
 from microbrew.coap.blockwise import Transfer
 from microbrew.coap.exchange import RESPONSE
-from microbrew.edhoc import messages
 from microbrew.errors import CoapError, DecodeError, JoinError, OscoreError
 
 # Made beforehand: there may be no memory for it when it is needed.
@@ -117,6 +116,8 @@ class Channel:
 def refusal(response):
     """JoinError for an answer that is not the wanted one; class 5 says that it may be another time."""
     if response.uint(numbers.CONTENT_FORMAT) == numbers.EDHOC_CBOR_SEQ:
+        from microbrew.edhoc import messages
+
         error = messages.parse_error(response.payload)
         text = error.info if isinstance(error.info, str) else "EDHOC error %d" % error.code
     else:

@@ -5,9 +5,10 @@ The record ``network`` is the one thing that makes a device a node after a resta
 
 from microbrew.compat import const
 from microbrew.errors import StoreError
+from microbrew.identity.store import NETWORK
 from microbrew.mac.security import KeySet, keyset_from_list
 
-RECORD = "network"
+RECORD = NETWORK
 
 _NETWORK_ID = const(1)
 _PAN_ID = const(2)

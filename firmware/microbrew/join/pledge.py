@@ -28,14 +28,9 @@ from microbrew.coap import numbers
 from microbrew.coap.message import request
 from microbrew.compat import const, forget_modules, loaded_modules
 from microbrew.crypto import equal, wipe
-from microbrew.edhoc import messages
 from microbrew.errors import CryptoError, DecodeError, EdhocError, JoinError, StoreError, VoucherError
 from microbrew.ip import addr
-from microbrew.join import cojp
 from microbrew.join.channel import Channel, describe, refusal
-from microbrew.join.membership import joined
-from microbrew.join.update import JOIN_PATH
-from microbrew.proxy import discovery
 
 WAIT_EB = "WAIT_EB"
 WAIT_PROXY = "WAIT_PROXY"
@@ -202,6 +197,8 @@ class Pledge:
         beacon = candidate.beacon
         self.log("proxy", "%s network %s" % (bytes(candidate.proxy).hex(), beacon.network_id.hex()))
         self._proxy = addr.link_local(candidate.proxy)
+        from microbrew.proxy import discovery
+
         self._channel = Channel(self.endpoint, (self._proxy, _COAP_PORT, False), self.config)
         self._channel.request(discovery.query(discovery.JOIN_PROXY), now, self._answered)
         return None
@@ -209,30 +206,53 @@ class Pledge:
     def _found_proxy(self, response, now):
         if response.code != numbers.CONTENT:
             raise JoinError("proxy", "the join proxy answered " + describe(response))
+        from microbrew.proxy import discovery
+
         self._peer = (self._proxy, discovery.port_of(response.payload, discovery.JOIN_PROXY), False)
+        forget_modules(self._loaded)
         if self._kept_psk is not None:
             self._psk = self._kept_psk
             return PROXY_AND_KEY, None
         return PROXY, None
 
     def _send_message_1(self, _detail, now):
-        from microbrew.edhoc import credentials
         from microbrew.edhoc.initiator import Start
 
-        own = credentials.own_x5chain(self.identity.certificate, self.identity.private)
-        message_1, self._edhoc = Start(self.crypto, _METHOD, [_SUITE], b"", own).message_1()
+        message_1, self._edhoc = Start(self.crypto, _METHOD, [_SUITE], b"", self._credential()).message_1()
         self._channel = Channel(self.endpoint, self._peer, self.config)
         self._post_edhoc(b"\xf5" + message_1, now)
 
     def _verify_message_2(self, response, now):
         _expect_changed(response)
+        keys = self._complete_handshake(response.payload, now)
+        # Nothing else of the handshake is left, on the stack neither.
+        forget_modules(self._loaded)
+        self._open_context(keys)
+        self._make_voucher_request()
+        forget_modules(self._loaded)
+        return (COMBINED if len(self._message_3) + len(self._request) <= _COMBINED_MAX else SEQUENTIAL), None
+
+    def _credential(self, id_cred=None):
+        """Our own, or a peer's. What reads them is forgotten at once: at the signatures there is least room."""
+        loaded = self._loaded and loaded_modules()
         from microbrew.edhoc import credentials
 
-        received = self._edhoc = self._edhoc.receive(response.payload)
+        if id_cred is None:
+            found = credentials.own_x5chain(self.identity.certificate, self.identity.private)
+        else:
+            found = credentials.peer_kccs(id_cred)
+        forget_modules(loaded)
+        return found
+
+    def _complete_handshake(self, message_2, now):
+        """From message_2 to message_3: (OSCORE master secret and salt, C_R, C_I)."""
+        from microbrew.edhoc import messages
+
+        received = self._edhoc = self._edhoc.receive(message_2)
         # Provisional: any registrar may show any key here; the voucher decides (RFC 8995 section 5.1).
-        c_r = messages.encode_identifier(received.c_r)
+        c_r = self._c_r = messages.encode_identifier(received.c_r)
         try:
-            peer = credentials.peer_kccs(received.id_cred_r)
+            peer = self._credential(received.id_cred_r)
             if self._home_registrar is not None and not equal(peer.public, self._home_registrar):
                 raise EdhocError(1, "not the registrar that this device belongs to")
             self._message_3, self._edhoc = received.verify(peer).message_3()
@@ -241,21 +261,18 @@ class Pledge:
             self._post_edhoc(c_r + messages.error_message(error.code, error.info), now, True)
             raise
         self._registrar_public = peer.public
-        self._take_keys()
-        self._make_voucher_request()
-        forget_modules(self._loaded)
-        return (COMBINED if len(self._message_3) + len(self._request) <= _COMBINED_MAX else SEQUENTIAL), None
-
-    def _take_keys(self):
-        from microbrew.oscore.context import Context
-
         done = self._edhoc
-        secret, salt = done.oscore()
-        self._c_r = done.c_r
-        self._context = Context(self.crypto, secret, salt, done.c_r, done.c_i)
         self._psk = done.exporter(_PSK_LABEL, self.identity.eui64, _PSK_LEN)
+        keys = done.oscore(), done.c_r, done.c_i
         done.wipe()
         self._edhoc = None
+        return keys
+
+    def _open_context(self, keys):
+        from microbrew.oscore.context import Context
+
+        (secret, salt), c_r, c_i = keys
+        self._context = Context(self.crypto, secret, salt, c_r, c_i)
 
     def _make_voucher_request(self):
         from microbrew.join.voucher import NONCE_LEN, voucher_request
@@ -273,7 +290,7 @@ class Pledge:
         self._message_3 = None
 
     def _send_message_3(self, _detail, now):
-        self._post_edhoc(messages.encode_identifier(self._c_r) + self._message_3, now)
+        self._post_edhoc(self._c_r + self._message_3, now)
         self._message_3 = None
 
     def _send_voucher_request(self, response, now):
@@ -340,6 +357,9 @@ class Pledge:
             self._close_channel()
             self._join_context = cojp_context(self.crypto, self._psk, self.identity.eui64, self.sequence)
             self._channel = Channel(self.endpoint, self._peer, self.config, self._join_context, strict=True)
+        from microbrew.join import cojp
+        from microbrew.join.update import JOIN_PATH
+
         payload = cojp.encode_join_request(self.candidate.beacon.network_id, cojp.ROLE_NODE, self._unsupported)
         self._channel.request(request(numbers.POST, JOIN_PATH, payload), now, self._answered)
 
@@ -349,6 +369,8 @@ class Pledge:
 
     def _configure(self, response, now):
         _expect_changed(response)
+        from microbrew.join import cojp
+
         config = cojp.parse_configuration(response.payload)
         if not config.keys:
             self._join_attempts += 1
@@ -360,6 +382,8 @@ class Pledge:
         return CONFIGURED, config
 
     def _finish(self, config, now):
+        from microbrew.join.membership import joined
+
         beacon = self.candidate.beacon
         try:
             membership = joined(
@@ -464,6 +488,7 @@ class Pledge:
         self._peer = None
         self._channel = None
         self._edhoc = None
+        # Encoded, as it goes in front of what is sent.
         self._c_r = None
         self._context = None
         self._join_context = None

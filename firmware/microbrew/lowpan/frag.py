@@ -67,9 +67,11 @@ class Reassembler:
     def __init__(self, buffers=3, size=1280, timeout_ms=10000):
         if buffers < 1 or size < 64 or not 0 < timeout_ms <= _MAX_TIMEOUT:
             raise ValueError("reassembly limits")
-        self._slots = [_Slot() for _ in range(buffers)]
+        self._slots = []
+        self._buffers = buffers
         self._size = size
-        self._scratch = bytearray(256)
+        # Of a first fragment, or of a datagram that is no fragment: for whoever takes the frame apart.
+        self.scratch = bytearray(256)
         self._timeout = timeout_ms
         self.context = None
 
@@ -88,7 +90,7 @@ class Reassembler:
             return "frag_size"
         first = frame[0] & 0xF8 == _FRAG1
         if first:
-            data = self._scratch
+            data = self.scratch
             offset = 0
             length = iphc.decompress(frame, _FRAG1_HEADER, end, src, dst, data, size, self.context)
             if length <= 0:
@@ -108,10 +110,10 @@ class Reassembler:
                 slot.close()
             return "frag_malformed"
         if slot is None:
-            slot = self._take(src, secured, now)
-            if slot is None:
-                return "frag_no_buffer"
             try:
+                slot = self._take(src, secured, now)
+                if slot is None:
+                    return "frag_no_buffer"
                 slot.open((bytes(src), bytes(dst), size, tag), size, secured, now, self._timeout)
             except MemoryError:
                 return "frag_no_buffer"
@@ -181,6 +183,9 @@ class Reassembler:
             if best is None or rank < best_rank or (rank == best_rank and slot.deadline < best.deadline):
                 best = slot
                 best_rank = rank
+        if len(self._slots) < self._buffers:
+            best = _Slot()
+            self._slots.append(best)
         return best
 
     def _known(self, slot, offset, length):
@@ -216,10 +221,9 @@ class Sender:
         self._on_result = on_result
         self._capacity = capacity
         self._queue = []
-        self._frame = bytearray(_FRAME)
-        # RFC 6282 headers may be a little longer than what they stand for.
-        self._head = bytearray(_FRAME + 8)
-        self._head_end = 0
+        # With room for a fragment's header that turns out not to be needed; RFC 6282 headers may be a little longer
+        # than what they stand for.
+        self._frame = bytearray(_FRAG1_HEADER + _FRAME + 8)
         self._offset = 0
         self._in_flight = False
         self._cancelled = False
@@ -281,26 +285,23 @@ class Sender:
         room = min(self._room(secured), _FRAME)
         frame = self._frame
         offset = self._offset
+        begin = 0
         if offset == 0:
-            end, consumed = iphc.compress(packet, length, self._eui64, dst, self._head, 0)
-            if _FRAG1_HEADER + end > room:
+            at, consumed = iphc.compress(packet, length, self._eui64, dst, frame, _FRAG1_HEADER)
+            if at > room:
                 # Compressed headers may not be split (RFC 6282 section 2), headers left as they are may.
-                end, consumed = iphc.compress(packet, length, self._eui64, dst, self._head, 0, False)
-            rest = length - consumed
-            if end + rest <= room:
-                at = 0
+                at, consumed = iphc.compress(packet, length, self._eui64, dst, frame, _FRAG1_HEADER, False)
+            if at + length - consumed <= _FRAG1_HEADER + room:
+                begin = _FRAG1_HEADER
                 reach = length
             else:
-                at = _FRAG1_HEADER
-                reach = consumed + room - at - end
+                reach = consumed + room - at
                 reach -= reach % _UNIT
                 if reach < consumed:
                     self._finish(False, now)
                     return True
                 self._tag = (self._tag + 1) & 0xFFFF
                 self._put_header(_FRAG1, length)
-            frame[at : at + end] = memoryview(self._head)[:end]
-            at += end
             offset = consumed
         else:
             at = _FRAGN_HEADER
@@ -311,7 +312,7 @@ class Sender:
         at += reach - offset
         self._offset = reach
         self._in_flight = True
-        return self._send(dst, memoryview(frame)[:at], secured, now, self._done)
+        return self._send(dst, memoryview(frame)[begin:at], secured, now, self._done)
 
     def _put_header(self, dispatch, length):
         frame = self._frame

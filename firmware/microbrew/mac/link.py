@@ -8,7 +8,7 @@ Frames that arrive are delivered by ``on_data`` and ``on_beacon``; what is dropp
 from microbrew.compat import const
 from microbrew.errors import MicrobrewError, StateError
 from microbrew.mac import beacon as mac_beacon
-from microbrew.mac import frame, ie, security, submac
+from microbrew.mac import frame, ie, submac
 
 _MAX_COUNTER = const(0xFFFFFFFE)
 # Frames taken from the radio in one go, so that a flood cannot keep the rest of the node waiting.
@@ -110,7 +110,7 @@ class Link:
         end = header_end + len(payload)
         buf[header_end:end] = payload
         if key:
-            end = self._seal(key, key.data_level, counter, buf, header_end, end)
+            end = key.seal(self._crypto, self.eui64, key.data_level, counter, buf, header_end, end)
         self._submac.commit(end, dst is not None, done, now)
         return True
 
@@ -129,13 +129,9 @@ class Link:
             pos = frame.put_aux(buf, pos, key.beacon_level, counter, key.index)
         end = mac_beacon.encode(beacon, buf, pos)
         if key:
-            end = self._seal(key, key.beacon_level, counter, buf, pos, end)
+            end = key.seal(self._crypto, self.eui64, key.beacon_level, counter, buf, pos, end)
         self._submac.commit(end, False, None, now)
         return True
-
-    def _seal(self, key, level, counter, buf, header_end, end):
-        nonce = security.counter_nonce(self.eui64, counter, level)
-        return security.seal(self._crypto, key.value, nonce, level, buf, header_end, end)
 
     def _next_counter(self):
         try:

@@ -89,6 +89,10 @@ class Key:
         """Whether these are the parameters of this key."""
         return self.index == index and self.usage == usage and facade.equal(self.value, value)
 
+    def seal(self, crypto, eui64, level, counter, buf, header_end, end):
+        """Protect the frame ``buf[:end]`` of the sender ``eui64`` in place; the new end."""
+        return seal(crypto, self.value, counter_nonce(eui64, counter, level), level, buf, header_end, end)
+
     def refuse(self, src, counter, limit, now):
         """Why a frame with this counter cannot be taken, or None. Changes nothing."""
         entry = self.heard.get(src)

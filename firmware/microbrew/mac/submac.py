@@ -50,7 +50,7 @@ _DUPLICATE_MS = const(2000)
 _DUPLICATE_NEIGHBOURS = const(16)
 
 
-class _Slot:
+class _Outgoing:
     __slots__ = ("ack", "buf", "done", "length")
 
     def __init__(self):
@@ -76,9 +76,9 @@ class SubMac:
         self.short_address = None
         self._frame = frame.Frame()
         self._ack_buf = bytearray(3)
-        self._slots = [_Slot() for _ in range(QUEUE_LEN)]
-        self._head = 0
-        self._queued = 0
+        # The frame under way and those that wait, and the one in the making.
+        self._queue = []
+        self._next = None
         self._state = _IDLE
         self._due = 0
         self._tries = 0
@@ -89,7 +89,7 @@ class SubMac:
     @property
     def queued(self):
         """Frames that wait or are under way."""
-        return self._queued
+        return len(self._queue)
 
     def next_seq(self):
         """The sequence number of the next frame, 0..255."""
@@ -97,18 +97,26 @@ class SubMac:
         return self._seq
 
     def reserve(self):
-        """A bytearray of 125 to build the next frame in, or None: the queue is full. ``commit`` sends it."""
-        if self._queued == QUEUE_LEN:
+        """A bytearray of 125 to build the next frame in, or None: the queue is full. ``commit`` sends it.
+
+        Raises MemoryError.
+        """
+        if len(self._queue) == QUEUE_LEN:
             return None
-        return self._slots[(self._head + self._queued) % QUEUE_LEN].buf
+        self._next = _Outgoing()
+        return self._next.buf
 
     def commit(self, length, ack, done, now):
-        """Queue the frame built in the buffer of ``reserve``. ``done(ok, now)``, if any, is called once."""
-        slot = self._slots[(self._head + self._queued) % QUEUE_LEN]
-        slot.length = length
-        slot.ack = ack
-        slot.done = done
-        self._queued += 1
+        """Queue the frame built in the buffer of ``reserve``. ``done(ok, now)``, if any, is called once.
+
+        Raises MemoryError, having queued nothing.
+        """
+        outgoing = self._next
+        outgoing.length = length
+        outgoing.ack = ack
+        outgoing.done = done
+        self._queue.append(outgoing)
+        self._next = None
         if self._state == _IDLE:
             self._start(now)
 
@@ -153,8 +161,8 @@ class SubMac:
         return now
 
     def _transmit(self, now):
-        slot = self._slots[self._head]
-        if self._radio.transmit(slot.buf, slot.length) is False:
+        outgoing = self._queue[0]
+        if self._radio.transmit(outgoing.buf, outgoing.length) is False:
             if self._busy >= _MAX_CSMA_BACKOFFS:
                 self._count("channel_busy")
                 self._finish(False, now)
@@ -168,7 +176,7 @@ class SubMac:
             return
         self._tries += 1
         self._count("tx" if self._tries == 1 else "tx_retry")
-        if slot.ack:
+        if outgoing.ack:
             self._state = _WAIT_ACK
             self._due = now + self._radio.ack_wait_ms
         else:
@@ -185,13 +193,9 @@ class SubMac:
         return True
 
     def _finish(self, ok, now):
-        slot = self._slots[self._head]
-        done = slot.done
-        slot.done = None
-        self._head = (self._head + 1) % QUEUE_LEN
-        self._queued -= 1
+        done = self._queue.pop(0).done
         self._state = _IDLE
-        if self._queued:
+        if self._queue:
             self._start(now)
         if done:
             done(ok, now)
@@ -219,7 +223,7 @@ class SubMac:
             self._state == _WAIT_ACK
             and header.version < 2
             and header.length == 3
-            and header.seq == self._slots[self._head].buf[2]
+            and header.seq == self._queue[0].buf[2]
         ):
             self._finish(True, now)
         else:

@@ -143,11 +143,8 @@ class Device:
 
     @property
     def state(self) -> str:
-        """State of its pledge or member machine, or OFF."""
-        if self.node is None:
-            return OFF
-        role: Any = self.node.pledge or self.node.member
-        # Between the two: it has joined, and there was no memory yet to be a member.
+        """State of its pledge or member machine, or OFF; also while it has no memory yet for what it became."""
+        role: Any = None if self.node is None else self.node.pledge or self.node.member
         return OFF if role is None else str(role.state)
 
     @property

@@ -85,6 +85,11 @@ class Answer:
         self.end = end
 
 
+# Made before anything is measured: they are the host's, as the radio is.
+_FRAMES = [bytearray(128) for _ in range(16)]
+_LENGTHS = bytearray(16)
+
+
 class HostRadio:
     """microbrew.radio.api.Radio of a step: its frames are there before, its own leave after."""
 
@@ -95,8 +100,8 @@ class HostRadio:
 
     def __init__(self, eui64, answer):
         self.eui64 = eui64
-        self.lengths = bytearray(16)
-        self.frames = [bytearray(128) for _ in range(16)]
+        self.lengths = _LENGTHS
+        self.frames = _FRAMES
         self.first = self.last = 0
         self._answer = answer
 

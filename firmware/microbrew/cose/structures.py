@@ -1,0 +1,22 @@
+"""What COSE feeds to its algorithms: additional data of COSE_Encrypt0, the signed bytes of COSE_Sign1 (RFC 9052).
+
+EDHOC sends neither array, so these structures are all that it takes from COSE; messages of the second are sign1.py's.
+"""
+
+from microbrew import cbor
+
+# An array of three that begins with the text "Encrypt0".
+_PREFIX = b"\x83\x68Encrypt0"
+
+
+def enc_structure(external_aad, protected=b""):
+    """The encoded Enc_structure: the additional data for the AEAD.
+
+    ``protected`` is the content of the protected byte string, empty in EDHOC message_3 and _4 and in OSCORE.
+    """
+    return _PREFIX + cbor.sequence(protected, external_aad)
+
+
+def to_be_signed(protected_raw, payload, external_aad=b""):
+    """The encoded Sig_structure (RFC 9052 section 4.4)."""
+    return cbor.encode(("Signature1", protected_raw, external_aad, payload))
