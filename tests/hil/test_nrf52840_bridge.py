@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import signal
 import subprocess
 import sys
@@ -39,18 +40,28 @@ def bridge_image(need_target: Callable[[str], str]) -> Path:
     return IMAGE
 
 
+@contextlib.contextmanager
+def air(*options: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """An ether: its port, and the process that has said so."""
+    port = free_ports().ether
+    process = subprocess.Popen(
+        [sys.executable, "-m", "microbrew_host", "ether", "--listen", f"127.0.0.1:{port}", *options],
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        assert b"listening" in process.stdout.readline()
+        yield port, process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
 @pytest.fixture
 def ether() -> Iterator[int]:
     """The port of an air."""
-    port = free_ports().ether
-    process = subprocess.Popen(
-        [sys.executable, "-m", "microbrew_host", "ether", "--listen", f"127.0.0.1:{port}"], stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    assert b"listening" in process.stdout.readline()
-    yield port
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    with air() as (port, _):
+        yield port
 
 
 @pytest.fixture
@@ -166,6 +177,44 @@ def test_it_sniffs(line: str, ether: int, tmp_path: Path) -> None:
     assert sniffing.returncode == 0, errors
     captured = out.read_bytes()
     assert captured.count(b"payload") == 5
+
+
+def test_it_joins_another_ether_to_its_air(line: str, ether: int) -> None:
+    with (
+        air("--radio", f"serial:{line}", "--channel", str(CHANNEL)) as (near, process),
+        contextlib.closing(node(ether)) as peer,
+        contextlib.closing(ZepRadio(MAC, "127.0.0.1", near, clock)) as mac,
+    ):
+        assert process.stdout is not None
+        assert b"joined to the air" in process.stdout.readline()
+        mac.set_channel(CHANNEL)
+        at_mac, at_peer = Taking(mac), Taking(peer)
+        # Each is sent once, acknowledged or not: repeating it is the affair of the node that sent it.
+        asked = []
+        for seq in range(20):
+            asked.append(data(PEER, MAC, seq, True))
+            mac.transmit(asked[-1], len(asked[-1]))
+            until(lambda: at_peer()[-1:] == asked[-1:])
+            if seq == 0:
+                continue
+            acknowledgement = bytes([2, 0, seq])
+            peer.transmit(acknowledgement, 3)
+            # The emulated air has time for it only so long.
+            with contextlib.suppress(AssertionError):
+                until(lambda: at_mac(), 1)
+                break
+        assert at_mac() == [acknowledgement]
+        # Acknowledging what comes is their affair too, whoever it is for.
+        for sent in (data(MAC, PEER, 102, True), data(PEER, MAC, 103, True)):
+            peer.transmit(sent, len(sent))
+            until(lambda sent=sent: at_mac()[-1:] == [sent])
+        mac.transmit(b"\x02\x00\x66", 3)
+        until(lambda: at_peer()[-1] == b"\x02\x00\x66")
+        assert at_peer() == [*asked, b"\x02\x00\x66"]
+        process.send_signal(signal.SIGTERM)
+        counters = json.loads(process.stdout.read().split(b"ether: ")[-1])
+        # The radio knows an acknowledgement of what it sent, also when it listens to everything.
+        assert counters["radio_no_ack"] == len(asked) - 1
 
 
 def test_a_border_router_serves_the_air_through_it(line: str, ether: int, tmp_path: Path) -> None:

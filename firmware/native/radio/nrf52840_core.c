@@ -207,11 +207,14 @@ MB_RAMCODE static void received(void) {
     }
     length -= 2;
     const uint8_t *frame = buffer->bytes + 1;
-    unsigned verdict = promiscuous ? MB_PASS : mb_frame_filter(frame, length, &own);
+    unsigned verdict = mb_frame_filter(frame, length, &own);
+    if (promiscuous) {
+        verdict = MB_PASS | (verdict & MB_IS_ACK);
+    }
     if (verdict & MB_IS_ACK) {
         // It names nobody: it is ours if it fits what was sent last.
         bool fits = wants_ack && length == 3 && frame[2] == outgoing[3];
-        verdict = fits ? MB_PASS : 0;
+        verdict = fits || promiscuous ? MB_PASS : 0;
         if (fits && purpose == WAIT_ACK) {
             done(MB_SENT);
         }

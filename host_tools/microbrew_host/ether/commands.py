@@ -11,10 +11,12 @@ from typing import Annotated
 import typer
 
 from microbrew.radio.zep import PORT
+from microbrew_host import radio_line
 from microbrew_host.ether import topology as topologies
 from microbrew_host.ether.capture import Capture
 from microbrew_host.ether.control import execute
 from microbrew_host.ether.hub import Ether
+from microbrew_host.ether.real_air import RealAir
 from microbrew_host.ether.serial_bridge import SerialBridge
 from microbrew_host.ether.serial_line import Endpoint, parse
 from microbrew_host.ether.topology import Topology
@@ -42,6 +44,14 @@ def ether(
             "it may have no other. Repeatable."
         ),
     ] = None,
+    radio: Annotated[
+        str | None,
+        typer.Option(
+            help="serial:PATH or tcp:HOST:PORT of a devkit with the bridge image; joins this air to the real one as "
+            "node `radio` of links. Acknowledgements of nodes in here come too late there (docs/serial-radio.md)."
+        ),
+    ] = None,
+    channel: Annotated[int, typer.Option(help="Channel of --radio; others stay in here.", min=11, max=26)] = 15,
     pcap: Annotated[Path | None, typer.Option(help="Write every frame to this file for Wireshark.")] = None,
     control: Annotated[
         bool, typer.Option("--control", help="Obey commands from standard input: loss, link, unlink, stats.")
@@ -56,9 +66,11 @@ def ether(
     for text in link or ():
         topologies.add_link(air, text)
     endpoints = [parse(text) for text in serial or ()]
+    if radio:
+        radio_line.check(radio)
     hub = Ether(air, seed, Capture(pcap) if pcap else None)
     try:
-        asyncio.run(_serve(hub, host, port, control, endpoints))
+        asyncio.run(_serve(hub, host, port, control, endpoints, (radio, channel) if radio else None))
     finally:
         hub.close()
 
@@ -75,7 +87,9 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-async def _serve(hub: Ether, host: str, port: int, control: bool, endpoints: list[Endpoint]) -> None:
+async def _serve(
+    hub: Ether, host: str, port: int, control: bool, endpoints: list[Endpoint], radio: tuple[str, int] | None
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -87,6 +101,8 @@ async def _serve(hub: Ether, host: str, port: int, control: bool, endpoints: lis
         bridge.opener.prepare()
         _say(f"serial {endpoint.text}: waiting at {bridge.opener.where}")
     tasks = [asyncio.create_task(bridge.run()) for bridge in bridges]
+    if radio:
+        tasks.append(asyncio.create_task(RealAir(*radio, host, hub.port, hub.counters, _say).run()))
     for task in tasks:
         # A bridge that ends by itself has failed.
         task.add_done_callback(lambda _: stop.set())

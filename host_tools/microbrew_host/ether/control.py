@@ -1,7 +1,7 @@
 """Commands that change a running ether, one a line; each is answered by one line of JSON.
 
 loss P              loss of links that name none of their own
-link A B [P]        let A and B hear each other
+link A B [P]        let A and B hear each other; ``radio`` is the radio of --radio
 unlink A B          cut them apart
 clients             EUI-64s that are registered
 stats               the counters
@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from microbrew_host.ether.hub import Ether
-from microbrew_host.ether.topology import check_loss, parse_eui64
+from microbrew_host.ether.topology import check_loss, parse_node
 
 
 def execute(ether: Ether, line: str) -> str:
@@ -27,11 +27,11 @@ def _obey(ether: Ether, words: list[str]) -> Any:
         case ["loss", loss]:
             ether.topology.loss = _loss(loss)
         case ["link", a, b]:
-            ether.topology.link(parse_eui64(a), parse_eui64(b))
+            ether.topology.link(parse_node(a), parse_node(b))
         case ["link", a, b, loss]:
-            ether.topology.link(parse_eui64(a), parse_eui64(b), _loss(loss))
+            ether.topology.link(parse_node(a), parse_node(b), _loss(loss))
         case ["unlink", a, b]:
-            return ether.topology.unlink(parse_eui64(a), parse_eui64(b))
+            return ether.topology.unlink(parse_node(a), parse_node(b))
         case ["clients"]:
             return [eui64.hex() for eui64 in ether.clients]
         case ["stats"]:

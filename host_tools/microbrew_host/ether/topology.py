@@ -9,11 +9,21 @@ A file says::
     b = "00124b0000000202"
     loss = 0.2                    # optional, 0 to 1
     one_way = true                # optional: only b hears a
+
+``radio`` stands for the radio of ``--radio``. Where no link names it, it hears all and all hear it.
 """
 
 import tomllib
 from pathlib import Path
 from typing import Any
+
+# The node by which the real air takes part, if there is one.
+RADIO = b"\x02\x00\x00radio"
+
+
+def parse_node(text: str) -> bytes:
+    """A node of a link: ``radio``, or as parse_eui64. Raises ValueError."""
+    return RADIO if text.strip() == "radio" else parse_eui64(text)
 
 
 def parse_eui64(text: str) -> bytes:
@@ -46,12 +56,15 @@ class Topology:
         self.loss = check_loss(loss)
         self.everyone = everyone
         self._links: dict[tuple[bytes, bytes], float | None] = {}
+        # From the first link that names the radio on, it has its place, even if that link is cut again.
+        self._is_radio_placed = False
 
     def link(self, a: bytes, b: bytes, loss: float | None = None, one_way: bool = False) -> None:
         """Let ``b`` hear ``a`` and, unless ``one_way``, ``a`` hear ``b``. The first link ends the full mesh."""
         if loss is not None:
             loss = check_loss(loss)
         self.everyone = False
+        self._is_radio_placed = self._is_radio_placed or RADIO in (a, b)
         self._links[a, b] = loss
         if not one_way:
             self._links[b, a] = loss
@@ -71,7 +84,8 @@ class Topology:
     def loss_between(self, sender: bytes, receiver: bytes) -> float | None:
         """Probability that ``receiver`` misses a frame of ``sender``; None if it never hears it."""
         if (sender, receiver) not in self._links:
-            return self.loss if self.everyone else None
+            is_everywhere = not self._is_radio_placed and RADIO in (sender, receiver)
+            return self.loss if self.everyone or is_everywhere else None
         loss = self._links[sender, receiver]
         return self.loss if loss is None else loss
 
@@ -92,7 +106,7 @@ def load(path: Path, loss: float | None = None) -> Topology:
         where = f"{path}: link {number}"
         _known(entry, {"a", "b", "loss", "one_way"}, where)
         try:
-            a, b = parse_eui64(str(entry["a"])), parse_eui64(str(entry["b"]))
+            a, b = parse_node(str(entry["a"])), parse_node(str(entry["b"]))
             topology.link(a, b, entry.get("loss"), entry.get("one_way", False) is True)
         except KeyError as error:
             raise ValueError(f"{where} lacks {error}") from None
@@ -118,4 +132,4 @@ def add_link(topology: Topology, text: str) -> None:
             loss = float(parts[2])
         except ValueError:
             raise ValueError(f"loss must be a number from 0 to 1, not {parts[2]!r}") from None
-    topology.link(parse_eui64(parts[0]), parse_eui64(parts[1]), loss)
+    topology.link(parse_node(parts[0]), parse_node(parts[1]), loss)

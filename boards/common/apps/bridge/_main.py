@@ -33,8 +33,12 @@ class BridgeRadio:
         self.set_address = radio.set_address
         self.set_channel = radio.set_channel
         self.set_filter = radio.set_filter
-        self.set_promiscuous = radio.set_promiscuous
         self.receive_into = radio.receive_into
+
+    def set_promiscuous(self, wanted):
+        """Hear everything and acknowledge nothing; then the frames are of many MACs, which repeat them themselves."""
+        self._radio.retries = 0 if wanted else _RETRIES
+        self._radio.set_promiscuous(wanted)
 
     @property
     def lqi(self):
