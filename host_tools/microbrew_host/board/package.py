@@ -17,13 +17,14 @@ _NOT_ON_DEVICES = (
     "microbrew/crypto/host.py",
     "microbrew/edhoc/responder.py",
     "microbrew/radio/zep.py",
-    # For one chip only, the first two with modules in C that only our own port has.
+)
+# For one chip: only for a board whose own modules import them.
+_CHIP = (
     "microbrew/crypto/hardware.py",
+    "microbrew/radio/cc2652.py",
     "microbrew/radio/nrf52840.py",
     "microbrew/radio/nrf52840_viper.py",
 )
-# For one chip: only for a board whose own modules import them.
-_CHIP = ("microbrew/crypto/hardware.py", "microbrew/radio/nrf52840.py", "microbrew/radio/nrf52840_viper.py")
 
 
 def device_files(firmware: Path, board_modules: Iterable[Path] = ()) -> list[str]:
