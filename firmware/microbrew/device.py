@@ -60,5 +60,5 @@ def live(node, radio, clock, log, code, feed=None):
             log(now, "heap", "code=%d peak=%d" % (code, peak))
         if now >= report_at:
             report_at = now + _REPORT_MS
-            log(now, "heap", "code=%d peak=%d used=%d" % (code, peak, used))
+            log(now, "heap", "used=%d" % used)
         radio.wait(_IDLE_MS if deadline is None else max(0, min(_IDLE_MS, deadline - clock())))

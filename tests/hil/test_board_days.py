@@ -48,7 +48,7 @@ def reports(flash: Path, hours: int, **options: int) -> tuple[list[int], list[in
         while text.count("used=") < hours:
             assert time.monotonic() < end, text
             text += console.read(4096).decode(errors="replace")
-    found = re.findall(r"^(\d+) heap code=\d+ peak=\d+ used=(\d+)\r?$", text, re.MULTILINE)
+    found = re.findall(r"^(\d+) heap used=(\d+)\r?$", text, re.MULTILINE)
     return [int(ms) for ms, _ in found], [int(used) for _, used in found], text
 
 

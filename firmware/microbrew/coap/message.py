@@ -177,7 +177,7 @@ class Message:
         if len(self.token) > MAX_TOKEN or not 0 <= self.mid <= 0xFFFF:
             raise ValueError("CoAP: token or message ID out of range")
         if self.code == numbers.EMPTY and (self.token or self.options or self.payload):
-            raise ValueError("CoAP: an Empty message has nothing after its message ID")
+            raise ValueError("CoAP: an Empty message is a header only")
         out = bytearray((0x40 | self.type << 4 | len(self.token), self.code, self.mid >> 8, self.mid & 0xFF))
         out.extend(self.token)
         encode_options(out, self.options, self.payload)

@@ -54,7 +54,7 @@ class Identity:
         """Identity of the device whose records are in ``store``. Raises StoreError."""
         record = store.read("factory")
         if record is None:
-            raise _fault("record is missing; the device has not been through the factory step")
+            raise _fault("record is missing; the factory step was left out")
         return Identity(record, crypto)
 
     def wipe(self):
@@ -86,6 +86,6 @@ def _check(record):
             raise _fault("%s has the wrong type or length" % name)
     held = (3 in record) + (4 in record) + (5 in record)
     if held != 3 and held != 0:
-        raise _fault("IDevID certificate, private key and MASA public key must come together")
+        raise _fault("certificate, private key and MASA public key go together")
     if not held and 6 not in record:
         raise _fault("neither an IDevID nor a one-touch PSK is there")

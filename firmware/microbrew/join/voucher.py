@@ -37,16 +37,16 @@ _MAX_VOUCHER = const(1024)
 
 REASONS = {
     "format": "the answer is not a signed voucher",
-    "algorithm": "the voucher is signed with another algorithm than the built-in MASA key",
+    "algorithm": "the voucher's algorithm is not that of the MASA key",
     "signature": "the voucher is not signed by this device's MASA",
     "serial": "the voucher is for another device",
     "issuer": "the voucher is for a device of another issuer",
     "nonce": "the voucher does not answer this request",
-    "offline": "the voucher has no nonce and this device takes none without",
+    "offline": "the voucher has no nonce, which this device wants",
     "expires": "the voucher expires and this device has no clock",
     "assertion": "the voucher's assertion is not acceptable",
     "no-pin": "the voucher pins nothing that this device can check",
-    "pin": "the voucher is for another registrar than the one on this channel",
+    "pin": "the voucher is for another registrar",
 }
 
 

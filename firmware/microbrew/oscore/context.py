@@ -80,7 +80,7 @@ class Context:
         replay=None,
     ):
         if len(sender_id) > MAX_ID or len(recipient_id) > MAX_ID or sender_id == recipient_id:
-            raise ValueError("OSCORE identifiers must differ and be at most 7 bytes")
+            raise ValueError("OSCORE identifiers: different, at most 7 bytes")
         prk = crypto.hkdf_extract(master_salt, master_secret)
         self.crypto = crypto
         self.sender_id = bytes(sender_id)
