@@ -19,6 +19,21 @@ from microbrew.errors import MicrobrewError  # noqa: E402
 # the default, collecting only when nothing is left, code ends up all over the heap with holes that nothing fits in.
 _COMPILING = 4096
 
+_LATER = (
+    "edhoc.combined",
+    "edhoc.credentials",
+    "edhoc.initiator",
+    "join.cojp",
+    "join.context",
+    "join.member",
+    "join.membership",
+    "join.pledge",
+    "join.update",
+    "join.voucher",
+    "oscore.protect",
+    "proxy.discovery",
+)
+
 
 def open_radio(where, eui64, clock):
     """The radio that ``where`` names. Raises OSError."""
@@ -68,6 +83,10 @@ def main(argv):
     identity = Identity.load(store, backend)
     from microbrew.device import Clock, Log, live
     from microbrew.node import Node
+
+    # What a node loads when it comes to it, likewise: compiled from source it would need a heap in one piece.
+    for name in _LATER:
+        __import__("microbrew." + name)
 
     clock = Clock()
     radio = open_radio(where, identity.eui64, clock)

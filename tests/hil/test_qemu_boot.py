@@ -22,6 +22,9 @@ RELEASE = ROOT / "build/firmware/qemu_an386-release/firmware.elf"
 
 pytestmark = pytest.mark.usefixtures("images")
 
+# When nobody holds the console any more, whose last words would otherwise be half read.
+LATER = "import time; time.sleep_ms(500)\n"
+
 
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[Qemu]:
@@ -138,9 +141,9 @@ def test_a_cut_at_every_flash_operation_of_a_write_leaves_the_old_or_the_new_rec
         shutil.copy(start, flash)
         with Qemu(DEV, flash=flash, cut=cut) as board:
             with Repl(board.console) as repl:
-                repl.transport.exec_raw_no_follow(store + "s.write('network', b'new' * 100); print('written')")
+                repl.start(LATER + store + "s.write('network', b'new' * 100); print('written')")
             try:
-                status = board.wait(1.5)
+                status = board.wait(5)
             except subprocess.TimeoutExpired:
                 status = None
         with Qemu(DEV, flash=flash) as board, Repl(board.console) as repl:
@@ -164,7 +167,7 @@ def test_a_flash_with_something_else_on_it_is_left_alone(tmp_path: Path) -> None
 
 def test_a_fault_is_reported_and_the_board_starts_again(board: Qemu) -> None:
     with Repl(board.console) as repl:
-        repl.transport.exec_raw_no_follow("import machine; machine.mem32[0xF0000000]")
+        repl.start(LATER + "import machine; machine.mem32[0xF0000000]")
     report = heard(board.console, ">>> ")
     assert "*** fault" in report
     assert "bfar=f0000000" in report
@@ -196,7 +199,7 @@ go(1)
 
 def test_a_stack_that_left_memory_is_reported(board: Qemu) -> None:
     with Repl(board.console) as repl:
-        repl.transport.exec_raw_no_follow(OVERFLOW)
+        repl.start(LATER + OVERFLOW)
     report = heard(board.console, ">>> ")
     assert "the stack has overflowed" in report
     assert " sp=1fe" in report
