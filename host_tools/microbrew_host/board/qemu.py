@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-POWER_CUT_STATUS = 86  # boards/qemu_an386/flash.c
+# Exit status of every emulator of ours whose power was cut (boards/qemu_an386/flash.c).
+POWER_CUT_STATUS = 86
 _PR_SET_PDEATHSIG = 1
 # QEMU looks once a second whether somebody has opened a pseudo-terminal, and before takes no input from it.
 _PTY_SECONDS = 1.1

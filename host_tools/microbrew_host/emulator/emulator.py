@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Self
 
-POWER_CUT_STATUS = 86
-_PR_SET_PDEATHSIG = 1
+from microbrew_host.board.qemu import die_with_parent
 
 
 class EmulatorFailed(Exception):
     """The emulator did not start; the text holds what it said."""
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def command(image: Path, chip: str = "nrf52840", console: str = "pty", **options: object) -> list[str]:
@@ -57,7 +50,7 @@ class Emulator:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         try:
             stdout, stderr = self._process.stdout, self._process.stderr
