@@ -16,9 +16,8 @@ PAN_ID = 0xCAFE
 FRAMES = 10_000
 # What fills tables of fixed size comes first.
 WARM_UP = 500
-# Bytes: the last frames heard are still remembered here and there, and up to three datagrams of which fragments came.
-# Less than a byte and a half for each frame in between, so that one object kept for each would show.
-SLACK = 1024 + 3 * 1280
+# Bytes: the last frames heard are still remembered here and there.
+SLACK = 1024
 
 
 @pytest.fixture
