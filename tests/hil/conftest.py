@@ -32,6 +32,9 @@ TOOLS = {
 # The board whose image a target runs, if it is of another name.
 BOARDS = {"cc2652-emulated": "cc2652", "nrf52840-emulated": "nrf52840dk"}
 
+# Goes before code that ends a board: until then nobody holds the console any more, who would half read its last words.
+LATER = "import time; time.sleep_ms(500)\n"
+
 
 def missing(board: str, reason: str) -> NoReturn:
     """Skip what needs that board, or fail where nothing may be skipped."""

@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("unicorn")
 
+from conftest import LATER  # noqa: E402
+
 from microbrew_host.board.repl import Failed, Repl  # noqa: E402
 from microbrew_host.board.target import image  # noqa: E402
 from microbrew_host.emulator import POWER_CUT_STATUS, Emulator, EmulatorFailed  # noqa: E402
@@ -61,7 +63,7 @@ def test_two_boards_cannot_have_one_flash(path: Path, tmp_path: Path) -> None:
 def test_a_fault_is_reported_and_the_board_starts_again(path: Path) -> None:
     with Emulator(path) as board, Repl(board.console) as repl:
         repl("import machine; print(machine.reset_cause() == machine.PWRON_RESET)")
-        repl.start("machine.mem32[0x60000000]")
+        repl.start(LATER + "machine.mem32[0x60000000]")
         text = repl.transport.read_until(1, b">>> ", timeout=20).decode()
         assert "*** fault" in text
         # PRECISERR and BFARVALID, and the address.

@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("unicorn")
 
+from conftest import LATER  # noqa: E402
+
 from microbrew import crypto as facade  # noqa: E402
 from microbrew.crypto import P256, spki_p256  # noqa: E402
 from microbrew_host.board.errors import BoardError  # noqa: E402
@@ -65,7 +67,7 @@ def test_what_it_is_called_and_how_it_was_started(dev: Path) -> None:
 def test_a_fault_is_reported_and_kept_over_the_reset(dev: Path) -> None:
     with Emulator(dev) as board:
         with Repl(board.console) as repl:
-            repl.start("import machine\nmachine.mem32[0x20050000]")
+            repl.start(LATER + "import machine\nmachine.mem32[0x20050000]")
         said = heard(board.console, "nrf52840dk with", 60)
         assert "*** fault" in said and "bfar=20050000" in said and "*** reset\r\n" in said
         with Repl(board.console) as repl:
@@ -77,7 +79,7 @@ def test_a_fault_is_reported_and_kept_over_the_reset(dev: Path) -> None:
 def test_the_watchdog_tells_where_the_program_hung(dev: Path) -> None:
     with Emulator(dev) as board:
         with Repl(board.console) as repl:
-            repl.start("import machine\nmachine.WDT(timeout=200)\nwhile True: pass")
+            repl.start(LATER + "import machine\nmachine.WDT(timeout=200)\nwhile True: pass")
         heard(board.console, "nrf52840dk with", 60)
         with Repl(board.console) as repl:
             found = repl(
@@ -129,7 +131,7 @@ def test_a_locked_key_is_out_of_reach_until_the_next_reset(dev: Path, tmp_path: 
             code = f"import board, machine\nboard.key_write({KEY!r})\nb = bytearray(32)\nprint(board.key_read(b))"
             assert repl(code) == "True"
             repl("board.key_lock()")
-            repl.start(attempt)
+            repl.start(LATER + attempt)
         assert "*** fault" in heard(board.console, "nrf52840dk with", 60)
         with Repl(board.console) as repl:
             code = "import board\nb = bytearray(32)\nprint(board.key_read(b), bytes(b).hex())"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import serial
+from conftest import LATER
 
 from microbrew_host.board.qemu import POWER_CUT_STATUS, Qemu
 from microbrew_host.board.repl import Repl, heard
@@ -21,10 +22,6 @@ RELEASE = ROOT / "build/firmware/qemu_an386-release/firmware.elf"
 
 
 pytestmark = pytest.mark.usefixtures("images")
-
-# When nobody holds the console any more, whose last words would otherwise be half read.
-LATER = "import time; time.sleep_ms(500)\n"
-
 
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[Qemu]:
