@@ -137,6 +137,12 @@ class Session:
                 step.samples.append(Sample(*numbers))
         return None if deadline == _NEVER else deadline, step
 
+    def leave(self, free: int | None) -> None:
+        """From here on the board has no more than ``free`` bytes of heap left, or all there are."""
+        os.write(self._line, b"M" + (_NEVER if free is None else free).to_bytes(4, "big"))
+        if self._read(1) != b"M":
+            raise BoardFailed("no answer")
+
     def _read(self, length: int) -> bytes:
         data = b""
         console = self._repl.transport.serial
