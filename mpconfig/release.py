@@ -1,6 +1,11 @@
-"""Writes the Python of a release, made smaller by slim.py: ``release.py BOARD_DIR FOLDER``, from which it is frozen."""
+"""Writes the Python of a release, made smaller by slim.py: ``release.py BOARD_DIR FOLDER [HEADER]``, from which it is frozen.
+
+HEADER lists the names in the image's C code (MicroPython's qstrdefs.generated.h). With it no name of ours that could be
+another one is left as it was, which is for images without a console. ``FOLDER.names`` tells what was what.
+"""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -31,5 +36,14 @@ def sources(board: Path) -> dict[str, str]:
     return found
 
 
+def main(board: Path, folder: Path, header: Path | None = None) -> None:
+    """The program; see above."""
+    names = None if header is None else re.findall(r"MP_QSTR_(\w+)", header.read_text())
+    program = Program(sources(board), START, foreign=names)
+    write(program, folder)
+    listed = sorted((new, old) for old, new in program.names.items())
+    folder.with_suffix(".names").write_text("".join(f"{new} {old}\n" for new, old in listed))
+
+
 if __name__ == "__main__":
-    write(Program(sources(Path(sys.argv[1])), START), Path(sys.argv[2]))
+    main(*map(Path, sys.argv[1:]))
