@@ -48,6 +48,10 @@ def test_clocks_timers_and_what_the_ppi_connects(tmp_path: Path) -> None:
     assert found[8] == 0
 
 
+def test_a_compare_event_comes_though_registers_are_written_at_that_moment(tmp_path: Path) -> None:
+    assert finished("rewritten", tmp_path, seconds=10)[:2] == (50, 50)
+
+
 def test_random_bytes_aes_temperature_and_identity(tmp_path: Path) -> None:
     found = finished("crypto_blocks", tmp_path)
     assert 298 <= found[0] <= 302
