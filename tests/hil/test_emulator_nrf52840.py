@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("unicorn")
 
-from emulated_program import compile_program, results  # noqa: E402
+from emulated_program import RESULT, compile_program, results  # noqa: E402
 
 from microbrew_host.emulator.air import LocalAir  # noqa: E402
 from microbrew_host.emulator.nrf52840 import Flash, Misuse, Nrf52840, PowerCut  # noqa: E402
@@ -46,6 +46,10 @@ def test_clocks_timers_and_what_the_ppi_connects(tmp_path: Path) -> None:
     assert found[6] == 0
     assert found[7] == 2
     assert found[8] == 0
+
+
+def test_a_compare_event_comes_though_registers_are_written_at_that_moment(tmp_path: Path) -> None:
+    assert finished("rewritten", tmp_path, seconds=10)[:2] == (50, 50)
 
 
 def test_random_bytes_aes_temperature_and_identity(tmp_path: Path) -> None:
@@ -119,20 +123,112 @@ def test_uart_bytes_take_their_time_and_dma_fills_buffers_in_turn(tmp_path: Path
     running = chip("uart", tmp_path)
     said = bytearray()
     running.uarts[0].on_byte = said.append
-    running.uarts[0].feed(b"hello.")
-    running.uarts[1].feed(b"DMA-ring++")
     dma = bytearray()
     running.uarts[1].on_byte = dma.append
+    run(running, 0.00001)
+    running.uarts[0].feed(b"hello.")
+    run(running, 0.002)
+    running.uarts[1].feed(b"DMA-ring++")
     run(running, 0.1)
     found = results(running.core.uc, 8)
     assert said == b"hello."
-    # Six bytes in, the last one out: 10 bits each at 115200.
-    assert 600 <= found[0] <= 620
+    # Ten microseconds, six bytes in, the last one out: 10 bits each at 115200.
+    assert 610 <= found[0] <= 630
     assert dma == b"DMA-ring"
     assert found[1:3] == (4, 4)
     assert all(43 <= us <= 45 for us in found[3:5])
     assert found[5:7] == (4, 4)
     assert found[7] == 1 << 8 | 2
+
+
+class Steps:
+    """The program that stops at its steps."""
+
+    def __init__(self, running: Nrf52840) -> None:
+        self.running = running
+
+    def at(self, number: int) -> None:
+        """It has come there, and as much time has passed as many bytes take."""
+        run(self.running, 0.001)
+        assert results(self.running.core.uc, 1) == (number,)
+
+    def go_on(self, number: int) -> None:
+        self.running.core.uc.mem_write(RESULT + 4, struct.pack("<I", number))
+
+
+def test_rts_holds_back_who_sends_and_cts_the_transmitter(tmp_path: Path) -> None:
+    running = chip("flow", tmp_path)
+    legacy, dma = running.uarts
+    steps = Steps(running)
+    said = bytearray()
+    legacy.on_byte = said.append
+
+    steps.at(1)
+    legacy.feed(bytes(range(20)))
+    steps.at(1)
+    assert (legacy.waiting, legacy.holds_back) == (20, True)
+    steps.go_on(1)
+    steps.at(2)
+    assert (legacy.waiting, legacy.holds_back) == (18, True)
+    steps.go_on(2)
+    steps.at(3)
+    legacy.feed(bytes(7))
+    steps.at(3)
+    assert (legacy.waiting, legacy.holds_back) == (7, True)
+    legacy.set_clear(False)
+    steps.go_on(3)
+    steps.at(4)
+    assert (said, legacy.lost) == (b"", 0)
+    steps.go_on(4)
+    steps.at(5)
+    legacy.set_clear(True)
+    steps.go_on(5)
+    steps.at(6)
+    assert said == b"x"
+
+    dma.feed(b"aaaabbbbcccc")
+    steps.at(6)
+    assert (dma.waiting, dma.holds_back) == (7, True)
+    steps.go_on(6)
+    steps.at(7)
+    assert (dma.waiting, dma.lost) == (0, 0)
+    dma.feed(b"DDDDEEEEEfffff")
+    steps.at(7)
+    assert (dma.waiting, dma.holds_back, dma.lost) == (0, False, 5)
+    steps.go_on(7)
+    steps.at(8)
+    found = results(running.core.uc, 13)
+    # Bytes read before and after a stop; NCTS came, then CTS.
+    assert found[2:6] == (20, 7, 2, 1)
+    assert found[6] == 4
+    assert found[7:10] == tuple(int.from_bytes(4 * letter, "little") for letter in (b"a", b"b", b"c"))
+    assert found[10:12] == (0, 1)
+    assert found[12] == int.from_bytes(b"EEEE", "little")
+
+    dma.feed(b"0123456789")
+    # One has come and the next one is on its way.
+    run(running, 15 / 921_600)
+    steps.go_on(8)
+    steps.at(9)
+    found = results(running.core.uc, 15)
+    assert found[13:15] == (1, 4)
+    assert (dma.waiting, dma.lost) == (0, 5 + 5)
+    left = bytearray()
+
+    def leaves(byte: int) -> None:
+        left.append(byte)
+        dma.set_clear(False)
+
+    dma.on_byte = leaves
+    steps.go_on(9)
+    steps.at(10)
+    assert left == b"o"
+    dma.on_byte = left.append
+    dma.set_clear(True)
+    steps.go_on(10)
+    run(running, 0.001)
+    assert left == b"out"
+    assert results(running.core.uc, 16)[15] == 3
 
 
 def test_the_watchdog_resets_says_so_and_outlives_no_reset_of_its_own(tmp_path: Path) -> None:

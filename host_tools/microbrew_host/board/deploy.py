@@ -17,9 +17,10 @@ from microbrew_host.board.repl import Repl
 LIBRARY = "/lib"
 NATIVE = "microbrew_native"
 MAIN = "/main.py"
-# Collecting often while code is loaded: else what it leaves behind lies between what stays, with no room in one piece.
+# Collecting often, since code is loaded again at each change of role and phase of a join: else what loading leaves behind
+# lies between what stays, and a large heap is full although much of it is free.
 _COLLECT_OFTEN = "import gc\ngc.threshold(4096)\n"
-_MAIN_TEXT = (_COLLECT_OFTEN + PRELUDE + "import device\n\ngc.threshold(-1)\ndevice.run()\n").encode()
+_MAIN_TEXT = (_COLLECT_OFTEN + PRELUDE + "import device\n\ndevice.run()\n").encode()
 
 # sys.implementation._mpy (py/persistentcode.h): version in bits 0 to 7, sub-version in 8 and 9, architecture from 10.
 _ARCHITECTURES = ("none", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")

@@ -23,6 +23,8 @@ from microbrew_host.emulator.zep_air import ZepAir
 # Virtual time between two looks at consoles and air while the processor is busy.
 _SLICE_S = 0.001
 _LONGEST_WAIT_S = 1.0
+# What a probe takes from its host before the board has had it; further bytes stay with who writes them.
+_PROBE_BYTES = 512
 
 
 class NotForThisChip(ValueError):
@@ -45,7 +47,7 @@ class Chip(Protocol):
 
     @property
     def uarts(self) -> Sequence[Any]:
-        """Its serial ports, the console's first: each has ``on_byte`` to set, and ``feed(data)``."""
+        """Its serial ports, the console's first: each has ``on_byte`` to set, ``feed(data)`` and ``waiting``."""
 
 
 class Board:
@@ -92,7 +94,12 @@ class Board:
         return min(self._pace.seconds_until(core.schedule.next_time()), _LONGEST_WAIT_S)
 
     def _exchange(self, seconds: float) -> None:
-        inputs: list[int] = [descriptor for console in self._consoles for descriptor in console.inputs()]
+        lines = [
+            (console, uart)
+            for console, uart in zip(self._consoles, self.chip.uarts, strict=False)
+            if uart.waiting < _PROBE_BYTES
+        ]
+        inputs: list[int] = [descriptor for console, _ in lines for descriptor in console.inputs()]
         if self._air is not None:
             inputs.append(self._air.fileno())
         for console in self._consoles:
@@ -100,7 +107,7 @@ class Board:
         ready = select.select(inputs, [], [], seconds)[0]
         # What has come comes now, not when the processor fell asleep.
         self._sleep_until_now()
-        for console, uart in zip(self._consoles, self.chip.uarts, strict=False):
+        for console, uart in lines:
             if any(descriptor in ready for descriptor in console.inputs()):
                 data = console.take()
                 if data:

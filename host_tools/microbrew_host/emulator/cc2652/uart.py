@@ -52,6 +52,11 @@ class Uart(Gated):
         if not self._arriving:
             self._next_arrives()
 
+    @property
+    def waiting(self) -> int:
+        """Bytes from outside that the line has not carried yet."""
+        return len(self._line)
+
     def _next_arrives(self) -> None:
         self._arriving = True
         self.core.at(self.core.now + self._byte_cycles(), self._arrive)

@@ -101,6 +101,8 @@ class Rtc(Block):
         return 0 if event == _OVERFLOW else self._compare[(event - 0x140) // 4]
 
     def write(self, offset: int, value: int) -> None:
+        for event in sorted(self._due.values(), key=lambda event: event.time):
+            event.catch_up(self.core.now)
         super().write(offset, value)
         if offset in (0x300, 0x304, 0x308):
             self._plan()

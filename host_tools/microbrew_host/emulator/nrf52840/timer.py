@@ -110,6 +110,11 @@ class Timer(Block):
         if self._due[channel] is None:
             self._plan_one(channel)
 
+    def write(self, offset: int, value: int) -> None:
+        for event in sorted((event for event in self._due if event is not None), key=lambda event: event.time):
+            event.catch_up(self.core.now)
+        super().write(offset, value)
+
     def get(self, offset: int) -> int:
         if 0x540 <= offset < 0x540 + 4 * self._channels:
             return self._compare[(offset - 0x540) // 4]
