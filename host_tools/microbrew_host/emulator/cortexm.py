@@ -62,6 +62,7 @@ from unicorn.arm_const import (
 )
 
 from microbrew_host.emulator.block_clock import NOTHING_PENDS, BlockClock
+from microbrew_host.emulator.data_memory import DataMemory
 from microbrew_host.emulator.peripheral import BusFault, Peripheral
 from microbrew_host.emulator.schedule import Action, Event, Schedule
 from microbrew_host.emulator.system_control import (
@@ -129,6 +130,7 @@ class CortexM:
         self.uc.ctl_set_cpu_model(UC_CPU_ARM_CORTEX_M4)
         self._clock = BlockClock(self.uc)
         self.state = self._clock.state
+        self._data = DataMemory(self.uc, self.state)
         self.schedule = Schedule()
         self.nvic = Nvic(self, irqs, priority_bits)
         self.scb = SystemControl(self, _CPUID_M4)
@@ -152,7 +154,8 @@ class CortexM:
         self._poll: tuple[int, int] = (0, 0)
         self._poll_cycle = self._poll_period = self._polls = 0
         self.uc.hook_add(UC_HOOK_INTR, self._on_interrupt)
-        self.uc.hook_add(UC_HOOK_MEM_INVALID, self._on_invalid)
+        self._ram: list[tuple[int, int]] = []
+        self._hooked = False
         self.add(self.scb)
         self.add(CycleCounter())
 
@@ -200,6 +203,9 @@ class CortexM:
 
     def add_memory(self, base: int, size: int, writable: bool = True, pointer: int | None = None) -> None:
         """Map RAM, or flash that ``on_protected_write`` guards; ``pointer``: the host's memory that holds it."""
+        if writable:
+            self._ram.append((base, base + size))
+            self._data.add(base, size)
         permissions = UC_PROT_ALL if writable else UC_PROT_ALL & ~2
         if pointer is None:
             self.uc.mem_map(base, size, permissions)
@@ -276,6 +282,17 @@ class CortexM:
                 self.state.cycles += turns * period
                 self._poll_cycle = self.state.cycles
 
+    def _hook_invalid(self) -> None:
+        # Everywhere but in RAM, where no access is invalid: memory with a hook is slow to write.
+        if self._hooked:
+            return
+        self._hooked = True
+        begin = 0
+        for base, end in [*sorted(self._ram), (1 << 32, 0)]:
+            if base > begin:
+                self.uc.hook_add(UC_HOOK_MEM_INVALID, self._on_invalid, None, begin, base - 1)
+            begin = end
+
     def _fail_access(self, address: int) -> None:
         self._bad_address = address
         self._bus_fault = True
@@ -285,6 +302,7 @@ class CortexM:
 
     def power_on(self) -> None:
         """Start from the vector table, with everything as after power came."""
+        self._hook_invalid()
         self._reset("power")
 
     def request_reset(self, reason: str) -> None:
@@ -342,6 +360,8 @@ class CortexM:
         uc = self.uc
         self._interrupt = -1
         self.state.stopped = 0
+        if self._data.state.changed:
+            self._data.renew()
         error = 0
         try:
             uc.emu_start(uc.reg_read(UC_ARM_REG_PC) | 1, _NOWHERE)
