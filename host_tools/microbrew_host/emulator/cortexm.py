@@ -239,7 +239,7 @@ class CortexM:
             return None
 
         # Not by the binding's mmio_map, whose two layers around each of these cost as much as they do.
-        @MMIO_READ_CFUNC  # type: ignore[untyped-decorator]
+        @MMIO_READ_CFUNC
         def read(_handle: int, offset: int, size: int, _: Any) -> int:
             try:
                 return load(offset, size)
@@ -247,7 +247,7 @@ class CortexM:
                 self._hook_failed(error)
                 return 0
 
-        @MMIO_WRITE_CFUNC  # type: ignore[untyped-decorator]
+        @MMIO_WRITE_CFUNC
         def write(_handle: int, offset: int, size: int, value: int, _: Any) -> None:
             try:
                 store(offset, size, value)
@@ -472,7 +472,6 @@ class CortexM:
             self.state.event = 1
 
     def _boost(self) -> int:
-        uc = self.uc
         if self._registers.read(UC_ARM_REG_FAULTMASK) & 1:
             return -1
         if self._registers.read(UC_ARM_REG_PRIMASK) & 1:
@@ -494,7 +493,6 @@ class CortexM:
         return not basepri or state.pending < basepri
 
     def _enter(self, number: int, tail: bool) -> None:
-        uc = self.uc
         control = self._registers.read(UC_ARM_REG_CONTROL)
         handler = bool(self.nvic.active)
         with_floats = bool(control & _CONTROL_FPCA) and self.scb.float_frames

@@ -1,4 +1,4 @@
-"""What the emulator has in C: compiled at first use, kept in the cache directory; nothing where there is no compiler."""
+"""What the emulator has in C: compiled at first use and kept in the cache directory, where there is a compiler."""
 
 import ctypes
 import functools

@@ -55,7 +55,7 @@ class RegisterGroup:
         status = _READ_MANY(self._handle, self._numbers, self._pointers, self._count)
         if status:
             raise UcError(status)
-        return self._values[:]  # type: ignore[no-any-return]
+        return self._values[:]
 
     def write(self, values: Sequence[int]) -> None:
         """Set them."""
