@@ -51,6 +51,14 @@ def test_time_jumps_over_sleep_and_systick_keeps_it(tmp_path, counting):
     assert core.sleeping
 
 
+def test_code_in_ram_is_what_was_written_last_and_a_page_may_hold_data_too(tmp_path, counting):
+    core = run("ram_code", tmp_path)
+    found = results(core.uc, 5)
+    assert found[:2] == (12345678, 8)
+    # Conditional instructions end where they end, though a load among them was the first from its page.
+    assert found[2:] == (30, 30, 0)
+
+
 def test_both_clocks_count_the_same(tmp_path, monkeypatch):
     native = run("sleeping", tmp_path)
     monkeypatch.setenv("MICROBREW_EMULATOR_PYTHON", "1")

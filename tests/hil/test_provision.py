@@ -11,7 +11,8 @@ import serial
 from cryptography import x509
 
 from microbrew_host import cli
-from microbrew_host.board.qemu import POWER_CUT_STATUS, Qemu
+from microbrew_host.board.child import POWER_CUT_STATUS
+from microbrew_host.board.qemu import Qemu
 from microbrew_host.board.repl import Repl, heard
 from microbrew_host.board.target import open_target
 from microbrew_host.factory import manufacturer

@@ -12,7 +12,8 @@ import pytest
 import serial
 from conftest import LATER
 
-from microbrew_host.board.qemu import POWER_CUT_STATUS, Qemu
+from microbrew_host.board.child import POWER_CUT_STATUS
+from microbrew_host.board.qemu import Qemu
 from microbrew_host.board.repl import Repl, heard
 
 ROOT = Path(__file__).resolve().parents[2]

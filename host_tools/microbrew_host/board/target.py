@@ -24,8 +24,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from microbrew_host.board.child import die_with_parent
 from microbrew_host.board.errors import BoardError
-from microbrew_host.board.qemu import Qemu, QemuFailed, die_with_parent
+from microbrew_host.board.qemu import Qemu, QemuFailed
 from microbrew_host.board.repl import Repl
 from microbrew_host.demo import parts
 from microbrew_host.demo.process import ProcessError
