@@ -1,4 +1,7 @@
-"""Writes the Python of a release, made smaller by slim.py: ``release.py BOARD_DIR FOLDER``, from which it is frozen."""
+"""Writes the Python of a release, made smaller by slim.py: ``release.py BOARD_DIR FOLDER``, from which it is frozen.
+
+With a file's name behind these, what that file calls stays in it as well (console.py).
+"""
 
 import os
 import sys
@@ -32,4 +35,5 @@ def sources(board: Path) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    write(Program(sources(Path(sys.argv[1])), START), Path(sys.argv[2]))
+    board, folder, *outside = map(Path, sys.argv[1:])
+    write(Program(sources(board), START, [path.read_text() for path in outside]), folder)

@@ -14,8 +14,9 @@ STORE_PAGES := 9
 CFLAGS += -DBOARD_LOCK=$(or $(LOCK),0)
 CFLAGS += -DNDEBUG -DBOARD_STORE_PAGES=$(STORE_PAGES)
 LDFLAGS += -Wl,--defsym=_store_pages=$(STORE_PAGES)
-# A developer's image has the same frozen code as a release: none of the rest would fit.
+# A developer's image has the frozen code of a release and what gives a device its identity: the rest would not fit.
 FROZEN_MANIFEST := $(ROOT)/mpconfig/manifest_release.py
+FROZEN_FOR := $(if $(filter dev,$(VARIANT)),$(ROOT)/mpconfig/console.py)
 
 # The directory `source` of a SimpleLink SDK for the CC26x2, or one that holds ti/devices/cc13x2_cc26x2. Its files trim
 # the chip, start the crystal and patch the RF core; they are TI's, and none of them is here.
