@@ -5,7 +5,9 @@ BOARD_C := board.c ccfg.c entropy.c flash.c ieee_radio.c modcc2652_radio.c rf_co
 
 SRC_QSTR += $(BOARD_DIR)/modcc2652_radio.c
 
-export BOARD_FREEZES := microbrew/radio/cc2652.py
+# firmware/native/hardware/micropython.mk builds AES by this chip's crypto core into the image.
+BOARD_AES := cc2652
+export BOARD_FREEZES := microbrew/crypto/hardware.py microbrew/radio/cc2652.py
 
 # Pages of the store: superblock and two directories take two each, a record of more than 512 bytes one. The same in
 # both variants, so that one finds what the other has written.

@@ -114,25 +114,28 @@ for name in ("hardware", "native"):
 
 
 class WireRunner:
-    """As unit_on_target.Runner, for ``FILES``."""
+    """As unit_on_target.Runner, for ``FILES``. ``names``: with these backends, else with all that the target has."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, names: tuple[str, ...] = ()) -> None:
         self._target = target
+        self._names = names
 
-    def run(self, path: Path) -> Iterator["run.Result"]:
-        """The outcomes of a file, with each backend of the target."""
+    def run(self, path: Path, words: tuple[str, ...] = ("",)) -> Iterator["run.Result"]:
+        """The outcomes of a file, with each backend of the target; ``words``: of tests with one of these in the name."""
         with self._target.repl() as repl:
             repl.soft_reset()
             repl(PRELUDE + _SETUP)
-            for name in backends(repl):
-                yield from self._with(repl, _load(path), name)
+            for name in self._names or backends(repl):
+                yield from self._with(repl, _load(path), name, words)
 
-    def _with(self, repl: Repl, module: ModuleType, name: str) -> Iterator["run.Result"]:
+    def _with(self, repl: Repl, module: ModuleType, name: str, words: tuple[str, ...]) -> Iterator["run.Result"]:
         module.crypto = SimpleNamespace(load=lambda backend: WireCrypto(repl, backend))  # type: ignore[attr-defined]
         # What takes a computer no time takes the target minutes.
         module.MICROPYTHON = True  # type: ignore[attr-defined]
         case = type(f"Test{name.capitalize()}", (module.TestPure,), {"backend": name})
         for test in unittest.defaultTestLoader.loadTestsFromTestCase(case):
+            if not any(word in test.id() for word in words):
+                continue
             found = unittest.TestResult()
             test.run(found)
             label = f"{case.__name__}.{test.id().rpartition('.')[2]}"
