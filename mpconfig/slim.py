@@ -416,12 +416,12 @@ def _shorten(program: Program, foreign: set[str] | None) -> dict[str, str]:
         kept |= set(_names_of_others(program, module))
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
-                words.add(node.value)
+                # What getattr may be asked for is among the texts.
+                (words if module.name else kept).add(node.value)
             for name in _names(node):
                 count[name] = count.get(name, 0) + 1
                 if not module.name:
                     kept.add(name)
-    # What getattr may be asked for is among the texts.
     ours = {name for name in count.keys() - kept - words if not name.startswith("__") and not hasattr(builtins, name)}
     if foreign is None:
         ours = {name for name in ours if name.startswith("_")}

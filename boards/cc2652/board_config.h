@@ -4,6 +4,7 @@
 #define BOARD_MCU "CC2652R"
 #define BOARD_CLOCK_HZ 48000000u
 #define BOARD_UARTS 2
+#define BOARD_HAS_EUI64 1
 
 // A page of the flash is the least that can be erased. How many there are for the store: board.mk.
 #define BOARD_FLASH_BLOCK 8192

@@ -42,7 +42,7 @@ its store survives a reset.
 _TAIL = """
 ## Fill in a row
 
-    make test-board TARGET=qemu_an386            # or nrf52840-emulated, unix
+    make test-board TARGET=qemu_an386            # or nrf52840-emulated, cc2652-emulated, unix
     make test-board TARGET=/dev/ttyACM0          # a board with our `dev` image, or with what `make deploy` put there
     make test-board TARGET=/dev/ttyACM0 PEER=/dev/ttyACM1 ASK=1
     make boards-table

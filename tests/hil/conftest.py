@@ -115,7 +115,7 @@ HEAP_CAN_BE_CHOSEN = ("qemu_an386",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--target", help="board to test: unix, qemu_an386, nrf52840-emulated or a serial port")
+    parser.addoption("--target", help="board to test: unix, qemu_an386, NAME-emulated or a serial port")
     parser.addoption("--peer", help="a second board for what needs two")
     parser.addoption("--ask", action="store_true", help="ask somebody to unplug the board where a test needs that")
     parser.addoption("--heap", type=int, default=EMULATED_HEAP, help="bytes of heap of an emulated board")
@@ -163,7 +163,7 @@ def target_name(request: pytest.FixtureRequest) -> str:
     """The board under test. Skips without one."""
     name = request.config.getoption("--target")
     if not name:
-        pytest.skip("no --target: make test-board TARGET=unix|qemu_an386|nrf52840-emulated|/dev/ttyACM0")
+        pytest.skip("no --target: make test-board TARGET=unix|qemu_an386|NAME-emulated|/dev/ttyACM0")
     return str(name)
 
 

@@ -24,6 +24,7 @@ RELEASE = ROOT / "build/firmware/qemu_an386-release/firmware.elf"
 
 pytestmark = pytest.mark.usefixtures("images")
 
+
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[Qemu]:
     with Qemu(DEV, flash=tmp_path / "flash") as running:

@@ -26,7 +26,9 @@ ADDRESSES = ("00124b0000000801", "00124b0000000802")
 TIMING = """
 import time
 from microbrew import crypto
-c = crypto.load()
+try: from board import RELEASE
+except ImportError: RELEASE = False
+c = crypto.load(release=RELEASE)
 def took(verb):
     a = time.ticks_us(); verb(); return time.ticks_diff(time.ticks_us(), a)
 k = c.load_private(1, bytes(31) + b"\\x05")
@@ -149,7 +151,7 @@ def pair(target_name: str, request: pytest.FixtureRequest, tmp_path: Path) -> It
     try:
         for number, name in enumerate((target_name, peer)):
             flash = tmp_path / f"flash-{number}" if "/" not in name else None
-            more = {"identity": number} if name == "nrf52840-emulated" else {}
+            more = {"identity": number} if name.endswith("-emulated") else {}
             boards.append(open_target(name, flash, air=f"{parts.LOOPBACK}:{port}", **more))
         if "/" not in target_name:
             argv = parts.microbrew("ether", "--listen", f"{parts.LOOPBACK}:{port}")
