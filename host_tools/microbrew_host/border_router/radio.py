@@ -28,6 +28,11 @@ def opener(ether: HostAddress | None, line: str | None) -> Callable[[bytes], Hos
     return lambda eui64: ZepRadio(eui64, host, port, clock, lambda: time.time_ns() // 1000000)
 
 
+def is_there(radio: HostRadio) -> bool:
+    """Whether frames can come and go: an ether always takes them, a radio behind a line must have said hello."""
+    return radio.is_up if isinstance(radio, LineRadio) else True
+
+
 def on_readable(radio: HostRadio) -> Callable[[], None]:
     """What to call when the radio's ``fileno()`` is readable. It raises OSError if a line has ended."""
     return radio.on_readable if isinstance(radio, LineRadio) else lambda: None

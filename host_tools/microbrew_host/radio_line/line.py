@@ -61,6 +61,7 @@ class LineRadio(SerialRadio):
 
     def __init__(self, eui64: bytes, where: str, promiscuous: bool = False) -> None:
         kind, target = check(where)
+        self.where = where
         descriptor = _open_terminal(target) if kind == "serial" else _open_socket(target)
         self._file = FileIO(descriptor, "r+b")
         super().__init__(eui64, self._file, _clock_ms, promiscuous=promiscuous)
