@@ -19,5 +19,9 @@ LTO = 0
 
 include $(ROOT)/mpconfig/mbedtls.mk
 
+# boardmodules.h has the last word on the configuration.
+CFLAGS += -DBOARD_SPECIFIC_MODULES
+INC += -I$(ROOT)/boards/nrf52840_stock
+
 # The radio driver is in viper.
 MPY_CROSS_FLAGS += -march=armv7emsp

@@ -5,6 +5,7 @@
 ``qemu_an386``         our image for the emulated board, built by `make firmware BOARD=qemu_an386`
 ``cc2652-emulated``    our image for the CC2652 LaunchPad in our model of the chip
 ``nrf52840-emulated``  our image for the nRF52840 DK in our model of the chip
+``nrf52840_stock-emulated``  upstream's port for it with our package (boards/nrf52840_stock), in the same model
 ``/dev/ttyACM0``       whatever answers with a REPL on that serial port
 =====================  ====================================================================================
 """
@@ -185,4 +186,5 @@ OPENERS: dict[str, Callable[..., Target]] = {
     QEMU: _open_qemu,
     "cc2652-emulated": _emulated("cc2652", "cc2652"),
     "nrf52840-emulated": _emulated("nrf52840", "nrf52840dk"),
+    "nrf52840_stock-emulated": _emulated("nrf52840", "nrf52840_stock"),
 }
