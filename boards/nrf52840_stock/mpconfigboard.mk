@@ -4,7 +4,7 @@
 MCU_SERIES = m4
 MCU_VARIANT = nrf52
 MCU_SUB_VARIANT = nrf52840
-LD_FILES += boards/nrf52840_1M_256k.ld
+LD_FILES += $(ROOT)/boards/nrf52840_stock/memory.ld
 NRF_DEFINES += -DNRF52840_XXAA
 
 # The store, on littlefs.
