@@ -3,4 +3,4 @@
 module("_boot.py", base_path="$(PORT_DIR)/modules/scripts", opt=3)
 include("../../mpconfig/manifest_device.py")
 freeze("../common/modules", "device.py")
-freeze("../stock/nrf52")
+freeze("../stock/nrf52840")

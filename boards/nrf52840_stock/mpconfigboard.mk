@@ -4,7 +4,7 @@
 MCU_SERIES = m4
 MCU_VARIANT = nrf52
 MCU_SUB_VARIANT = nrf52840
-LD_FILES += boards/nrf52840_1M_256k.ld
+LD_FILES += $(ROOT)/boards/nrf52840_stock/memory.ld
 NRF_DEFINES += -DNRF52840_XXAA
 
 # The store, on littlefs.
@@ -18,6 +18,10 @@ USER_C_MODULES = $(ROOT)/firmware/native
 LTO = 0
 
 include $(ROOT)/mpconfig/mbedtls.mk
+
+# boardmodules.h has the last word on the configuration.
+CFLAGS += -DBOARD_SPECIFIC_MODULES
+INC += -I$(ROOT)/boards/nrf52840_stock
 
 # The radio driver is in viper.
 MPY_CROSS_FLAGS += -march=armv7emsp

@@ -98,11 +98,11 @@ class Console:
 class TargetNetwork(Network):
     """R -- T -- b: a border router, the target, and a process that has to join through it."""
 
-    def __init__(self, root: Path, target: str) -> None:
+    def __init__(self, root: Path, target: str, **options: Any) -> None:
         super().__init__(root, loss=0.0, seed=1)
         # With the heap that it has, not with that which tests get.
         flash = root / "flash" if "/" not in target else None
-        self.target = open_target(target, flash, air=f"{parts.LOOPBACK}:{self.ports.ether}")
+        self.target = open_target(target, flash, air=f"{parts.LOOPBACK}:{self.ports.ether}", **options)
 
     def set_up(self, eui64: str, other: str) -> Outcome:
         """Make everything, start all but the devices. ``eui64``: the target's, if its chip has none."""

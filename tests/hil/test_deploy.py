@@ -142,7 +142,7 @@ def test_boards_that_cannot_have_it_are_told_why(flash) -> None:
 
 
 def test_a_stock_nrf52840_gets_its_radio_driver_and_its_native_code_for_its_processor(flash) -> None:
-    stock = deploy.Interpreter("nrf52", 7942, frozenset())
+    stock = deploy.Interpreter("nrf", 7942, frozenset(), "nrf52840")
     report = deploy.Report()
     found = deploy.contents(stock, Compiler(MPY_CROSS), FIRMWARE, ROOT / "build/native", [], report)
     assert b"nrf52840_viper" in found["/lib/microbrew.radio.pack"]

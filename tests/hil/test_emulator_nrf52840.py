@@ -52,6 +52,10 @@ def test_a_compare_event_comes_though_registers_are_written_at_that_moment(tmp_p
     assert finished("rewritten", tmp_path, seconds=10)[:2] == (50, 50)
 
 
+def test_code_in_ram_runs_where_the_code_bus_sees_it(tmp_path: Path) -> None:
+    assert finished("code_ram", tmp_path)[:2] == (42, 43)
+
+
 def test_random_bytes_aes_temperature_and_identity(tmp_path: Path) -> None:
     found = finished("crypto_blocks", tmp_path)
     assert 298 <= found[0] <= 302

@@ -30,11 +30,16 @@ _NATIVE_FOR = {"x64": "x64", "armv7m": "armv7m", "armv7em": "armv7m", "armv7emsp
 
 @dataclass(frozen=True)
 class Interpreter:
-    """What runs on a board: its platform's name, what .mpy files it takes, which of our modules it has built in."""
+    """What runs on a board: its platform's name, what .mpy files it takes, which of our modules it has built in.
+
+    ``chip``: that of a board that names it, in small letters. Of upstream's nrf port the platform's name is a board's, an
+    older family's or the port's, from one release to the next.
+    """
 
     platform: str
     mpy: int
     built_in: frozenset[str]
+    chip: str = ""
 
     @property
     def version(self) -> tuple[int, int]:
@@ -65,14 +70,17 @@ def interpreter_of(repl: Repl) -> Interpreter:
     """Ask a board. Raises BoardError for one that cannot load compiled code."""
     said = repl(
         "import sys\nprint(sys.platform, getattr(sys.implementation, '_mpy', 0))\n"
+        "print(getattr(sys.implementation, '_machine', ''))\n"
         "path = sys.path[:]\nsys.path[:] = []\n"
         f"for n in ('board', '{NATIVE}'):\n"
         " try:\n  __import__(n); print(n)\n except ImportError: pass\n"
         "sys.path[:] = path"
-    ).split()
-    if len(said) < 2 or not said[1].isdecimal() or said[1] == "0":
+    ).splitlines()
+    platform, _, mpy = said[0].rpartition(" ")
+    if not mpy.isdecimal() or mpy == "0":
         raise BoardError("the board's MicroPython takes no .mpy files")
-    return Interpreter(said[0], int(said[1]), frozenset(said[2:]))
+    chip = said[1].rpartition(" with ")[2].lower()
+    return Interpreter(platform, int(mpy), frozenset(said[2:]), chip)
 
 
 def contents(
@@ -88,7 +96,7 @@ def contents(
     own: dict[str, Path] = {}
     if "board" not in board.built_in:
         own["board.py"] = boards / "stock/modules/board.py"
-    for directory in modules or [boards / board.platform / "modules", boards / "stock" / board.platform]:
+    for directory in modules or _modules_of(board, boards):
         own.update({path.name: path for path in sorted(directory.glob("*.py"))})
     sources = [(name, firmware / name) for name in package.device_files(firmware, own.values())]
     top = {"device.py": boards / "common/modules/device.py", **own}
@@ -106,6 +114,11 @@ def contents(
     else:
         report.remarks.append(f"no radio for {board.platform}: name a directory with board_radio.py by --modules")
     return out
+
+
+def _modules_of(board: Interpreter, boards: Path) -> list[Path]:
+    stock = [boards / "stock" / board.chip] if board.chip else []
+    return [boards / board.platform / "modules", *stock]
 
 
 def _native(board: Interpreter, compiler: Compiler, directory: Path, report: Report) -> dict[str, bytes]:

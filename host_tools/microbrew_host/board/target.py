@@ -5,6 +5,7 @@
 ``qemu_an386``         our image for the emulated board, built by `make firmware BOARD=qemu_an386`
 ``cc2652-emulated``    our image for the CC2652 LaunchPad in our model of the chip
 ``nrf52840-emulated``  our image for the nRF52840 DK in our model of the chip
+``nrf52840_stock-emulated``  upstream's port for it with our package (boards/nrf52840_stock), in the same model
 ``/dev/ttyACM0``       whatever answers with a REPL on that serial port
 =====================  ====================================================================================
 """
@@ -120,8 +121,8 @@ def _open_qemu(name: str, flash: Path | None, _air: str | None, **options: Any) 
     return Target(name, board.console, radio=board.radio, close=board.close)
 
 
-def _emulated(chip: str, board: str) -> Callable[..., Target]:
-    """Opens our image for ``board`` in our model of ``chip``."""
+def _emulated(chip: str, board: str, numbered: bool = True) -> Callable[..., Target]:
+    """Opens the image for ``board`` in our model of ``chip``. ``numbered``: the image tells the chip's number."""
 
     def start(name: str, flash: Path | None, air: str | None, **options: Any) -> Target:
         try:
@@ -132,7 +133,7 @@ def _emulated(chip: str, board: str) -> Callable[..., Target]:
             running = emulator.Emulator(image(board), chip=chip, flash=flash, ether=air, **options)
         except emulator.EmulatorFailed as error:
             raise BoardError(f"the emulator of the {chip}: {error}") from None
-        return Target(name, running.console, numbered=True, close=running.close)
+        return Target(name, running.console, numbered=numbered, close=running.close)
 
     return start
 
@@ -186,4 +187,5 @@ OPENERS: dict[str, Callable[..., Target]] = {
     QEMU: _open_qemu,
     "cc2652-emulated": _emulated("cc2652", "cc2652"),
     "nrf52840-emulated": _emulated("nrf52840", "nrf52840dk"),
+    "nrf52840_stock-emulated": _emulated("nrf52840", "nrf52840_stock", numbered=False),
 }

@@ -157,6 +157,8 @@ class CortexM:
         self._interrupt = -1
         self._bad_address = 0
         self._bus_fault = False
+        # Where the code bus sees memory that lies elsewhere: addresses, and how far it is to there.
+        self._code_alias: tuple[range, int] = (range(0), 0)
         # The last read of a peripheral, by which a loop that polls is known.
         self._poll: tuple[int, int] = (0, 0)
         self._poll_cycle = self._poll_period = self._polls = 0
@@ -218,6 +220,13 @@ class CortexM:
             self.uc.mem_map(base, size, permissions)
         else:
             self.uc.mem_map_ptr(base, size, permissions, pointer)
+
+    def alias_code(self, base: int, size: int, memory: int) -> None:
+        """Run the code of ``memory`` when ``base`` is jumped to. It goes on at its other address; data is not seen there.
+
+        Mapped twice, the memory would be two to Unicorn, which keeps what it translated of one when the other is written.
+        """
+        self._code_alias = range(base, base + size), memory - base
 
     def add(self, peripheral: Peripheral) -> None:
         """Put a block at its address. Several may share a page of 4 KiB."""
@@ -424,6 +433,8 @@ class CortexM:
                 self.state.event = 0
             else:
                 self._sleeping = self._waiting_for_event = True
+        elif error in _FETCH and pc in self._code_alias[0]:
+            uc.reg_write(UC_ARM_REG_PC, pc + self._code_alias[1] | 1)
         elif error in _FETCH:
             self._fault(BUS_FAULT, IBUSERR)
         elif error in _DATA:

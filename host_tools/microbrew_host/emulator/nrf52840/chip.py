@@ -24,6 +24,7 @@ from microbrew_host.emulator.nrf52840.wdt import Wdt
 
 HZ = 64_000_000
 _IRQS = 48
+_CODE_RAM = 0x00800000
 LEDS = (13, 14, 15, 16)
 BUTTONS = (11, 12, 24, 25)
 
@@ -35,6 +36,7 @@ class Nrf52840:
         self.core = core = CortexM(HZ, _IRQS)
         self.flash = flash
         core.add_memory(RAM_BASE, RAM_SIZE)
+        core.alias_code(_CODE_RAM, RAM_SIZE, RAM_BASE)
         self.ppi = ppi = Ppi()
         self.clock = ClockPower(ppi)
         self.radio = Radio(ppi, self.clock, air)

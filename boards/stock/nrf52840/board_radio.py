@@ -1,4 +1,4 @@
-"""The radio of an nRF52840 that runs MicroPython's own nrf port, whose ``sys.platform`` is nrf52."""
+"""The radio of an nRF52840 that runs MicroPython's own nrf port."""
 
 from microbrew.radio.nrf52840_viper import ViperRadio
 
