@@ -77,7 +77,7 @@ def test_a_board_runs_what_was_deployed_and_a_second_time_nothing_is_written(fla
 
 
 def test_files_arrive_whole_where_the_board_unpacks_and_where_it_cannot(flash) -> None:
-    # Longer than a chunk, with repetitions farther apart than the window of 1 KiB, and some that no packing makes smaller.
+    # Longer than a chunk; repeated within the window of 1 KiB and beyond it; some that no packing makes smaller.
     data = bytes(range(256)) * 20 + hashlib.sha512(b"noise").digest() * 40
     with open_target(BOARD, flash) as board, board.repl() as repl:
         files = Files(repl)

@@ -49,7 +49,10 @@ def digest(data: bytes) -> str:
 
 
 class Files:
-    """The filesystem of the board at ``repl``. ``packs``: whether it takes data compressed. Raises BoardError, Failed for what the board refuses."""
+    """The filesystem of the board at ``repl``. ``packs``: whether it takes data compressed.
+
+    Raises BoardError, Failed for what the board refuses.
+    """
 
     def __init__(self, repl: Repl) -> None:
         self._repl = repl
