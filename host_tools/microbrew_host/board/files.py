@@ -17,9 +17,10 @@ _SETUP = """
 import hashlib, os
 from binascii import a2b_base64
 try:
-    import deflate, io
-    def _unpack(data): return deflate.DeflateIO(io.BytesIO(data), deflate.RAW, 10).read()
-except (ImportError, AttributeError): _unpack = None
+    from deflate import DeflateIO, RAW
+    from io import BytesIO
+    def _unpack(data): return DeflateIO(BytesIO(data), RAW, 10).read()
+except ImportError: _unpack = None
 def _hash(path):
     try: f = open(path, "rb")
     except OSError: return "-"
@@ -48,7 +49,10 @@ def digest(data: bytes) -> str:
 
 
 class Files:
-    """The filesystem of the board at ``repl``. ``packs``: whether it takes data compressed. Raises BoardError, Failed for what the board refuses."""
+    """The filesystem of the board at ``repl``. ``packs``: whether it takes data compressed.
+
+    Raises BoardError, Failed for what the board refuses.
+    """
 
     def __init__(self, repl: Repl) -> None:
         self._repl = repl

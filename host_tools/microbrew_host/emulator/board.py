@@ -22,7 +22,7 @@ from microbrew_host.emulator.zep_air import ZepAir
 
 # Virtual time between two looks at consoles and air while the processor is busy.
 _SLICE_S = 0.001
-_SLICE_ALONE_S = 0.004
+_SLICE_ALONE_S = 0.01
 # A sleep as short as this is not waited for where nobody else has a part in the board's time: two bytes of the console.
 _NAP_S = 0.0002
 _LONGEST_WAIT_S = 1.0
