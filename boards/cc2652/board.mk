@@ -1,7 +1,8 @@
 # TI LAUNCHXL-CC26X2R1: CC2652R, a Cortex-M4F at 48 MHz with an RF core.
 BOARD_CPU := -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard
 BOARD_LD := board.ld
-BOARD_C := board.c ccfg.c entropy.c flash.c ieee_radio.c modcc2652_radio.c rf_core.c ti_sdk.c
+BOARD_C := board.c ccfg.c entropy.c flash.c ieee_radio.c modcc2652_radio.c rf_core.c ti_sdk.c ticks_rtc.c
+BOARD_TICKS := board
 
 SRC_QSTR += $(BOARD_DIR)/modcc2652_radio.c
 

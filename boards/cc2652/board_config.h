@@ -10,6 +10,9 @@
 #define BOARD_FLASH_BLOCK 8192
 #define BOARD_FLASH_SIZE (BOARD_STORE_PAGES * BOARD_FLASH_BLOCK)
 
+// Two units of the real-time clock that time comes from (ticks_rtc.c).
+#define BOARD_TICKS_STEP_US 31
+
 // With 80 KiB of RAM every buffer counts.
 #define BOARD_UART_RING 512
 #define MICROPY_REPL_STDIN_BUFFER_MAX (256)

@@ -121,7 +121,7 @@ class WireRunner:
         self._names = names
 
     def run(self, path: Path, words: tuple[str, ...] = ("",)) -> Iterator["run.Result"]:
-        """The outcomes of a file, with each backend of the target; ``words``: of tests with one of these in the name."""
+        """The outcomes of a file, with each backend of the target; ``words``: tests with one of these in the name."""
         with self._target.repl() as repl:
             repl.soft_reset()
             repl(PRELUDE + _SETUP)

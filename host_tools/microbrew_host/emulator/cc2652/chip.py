@@ -19,9 +19,10 @@ from microbrew_host.emulator.cc2652.pins import Gpio, Ioc
 from microbrew_host.emulator.cc2652.power import Prcm
 from microbrew_host.emulator.cc2652.registers import Registers
 from microbrew_host.emulator.cc2652.rf_core import RfCore
-from microbrew_host.emulator.cc2652.timers import Rtc, Watchdog
+from microbrew_host.emulator.cc2652.rtc import Rtc
 from microbrew_host.emulator.cc2652.trng import Trng
 from microbrew_host.emulator.cc2652.uart import Uart
+from microbrew_host.emulator.cc2652.watchdog import Watchdog
 from microbrew_host.emulator.cortexm import CortexM
 from microbrew_host.emulator.elf import segments
 
