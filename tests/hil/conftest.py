@@ -108,6 +108,18 @@ def need_target() -> Callable[[str], str]:
     return need
 
 
+@pytest.fixture(scope="session")
+def bridge_image(need_target: Callable[[str], str]) -> Path:
+    """The image that makes an nRF52840 DK a host's radio."""
+    # For its tools and sources.
+    need_target("nrf52840-emulated")
+    built = make("firmware", "BOARD=nrf52840dk", "VARIANT=release", "APP=bridge")
+    if built.returncode and "sources:" in built.stderr:
+        missing("nrf52840dk", built.stderr.strip())
+    assert built.returncode == 0, built.stderr[-3000:]
+    return ROOT / "build/firmware/nrf52840dk-release-bridge/firmware.elf"
+
+
 # Vectors are parsed on the board, and tests are not frozen: an emulated one gets the heap for both.
 EMULATED_HEAP = 1 << 20
 HEAP_CAN_BE_CHOSEN = ("qemu_an386",)
@@ -116,6 +128,8 @@ HEAP_CAN_BE_CHOSEN = ("qemu_an386",)
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--target", help="board to test: unix, qemu_an386, NAME-emulated or a serial port")
     parser.addoption("--peer", help="a second board for what needs two")
+    parser.addoption("--radio", help="a second board with the bridge image, the border router's radio")
+    parser.addoption("--line-ms", type=int, help="of `microbrew border-router`, for a --radio that is emulated")
     parser.addoption("--ask", action="store_true", help="ask somebody to unplug the board where a test needs that")
     parser.addoption("--heap", type=int, default=EMULATED_HEAP, help="bytes of heap of an emulated board")
 

@@ -46,7 +46,7 @@ class Process:
         self._uplink = SocketUplink(self._selector, self._on_datagram)
         self._radio = open_radio(identity.eui64)
         self._selector.register(self._radio.fileno(), selectors.EVENT_READ, on_readable(self._radio))
-        link = Link(self._radio, crypto, Reserved(store, "seq-link", Config().link_counter_step))
+        link = self._link = Link(self._radio, crypto, Reserved(store, "seq-link", Config().link_counter_step))
         self._router = BorderRouter(link, crypto.random, self._uplink, settings, say)
         self._join = JoinJrc(
             crypto,
@@ -108,6 +108,9 @@ class Process:
     def _report(self) -> None:
         router = self._router
         counters = {**router.counters, **router.relay.counters, **router.net.counters, **router.root.counters}
+        counters.update((f"link_{name}", value) for name, value in self._link.counters.items())
+        if isinstance(self._radio, LineRadio):
+            counters.update((f"radio_{name.removeprefix('radio_')}", n) for name, n in self._radio.counters.items())
         print(  # noqa: T201
             "border-router: ended " + " ".join(f"{name}={counters[name]}" for name in sorted(counters)),
             file=sys.stderr,
