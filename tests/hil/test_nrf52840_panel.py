@@ -51,7 +51,7 @@ def test_leds_follow_the_log_from_the_start_to_membership(board: Image) -> None:
 
 
 def test_button_1_held_for_three_seconds_forgets_the_network_and_nothing_else(board: Image) -> None:
-    board.chip.press(1)
+    board.chip.press(1, True)
     board.type(WATCH)
     board.run(2.0)
     assert lit(board) == [4]
@@ -61,7 +61,7 @@ def test_button_1_held_for_three_seconds_forgets_the_network_and_nothing_else(bo
 
 
 def test_button_1_let_go_too_early_forgets_nothing(board: Image) -> None:
-    board.chip.press(1)
+    board.chip.press(1, True)
     board.type(WATCH)
     board.run(2.0)
     assert lit(board) == [4]
@@ -73,6 +73,6 @@ def test_button_1_let_go_too_early_forgets_nothing(board: Image) -> None:
 
 @pytest.mark.parametrize("button", [2, 3, 4])
 def test_other_buttons_do_nothing(board: Image, button: int) -> None:
-    board.chip.press(button)
+    board.chip.press(button, True)
     assert board.answer(WATCH) == ""
     assert records(board) == "1 2"
