@@ -88,4 +88,4 @@ def test_a_day_with_a_beacon_a_minute(monkeypatch: MonkeyPatch) -> None:
     assert beacons >= 24 * 60 and nonces > 3 * beacons
     assert (joined, keys) == (6, 5)
     # From the second hour on: before it what is made once is made. Something may be under way at either time.
-    assert max(levels[1:]) - min(levels[1:]) < 100, levels
+    assert max(levels[1:]) - min(levels[1:]) < 20, levels
