@@ -21,8 +21,8 @@ from footprint.session import BoardDevice, Session, Step  # noqa: E402
 from microbrew.config import Config  # noqa: E402
 from microbrew.join.member import PROXYING  # noqa: E402
 from microbrew.mac.frame import BEACON  # noqa: E402
-from microbrew_host.jrc.database import LinkKey  # noqa: E402
 from microbrew_host.jrc import rekey  # noqa: E402
+from microbrew_host.jrc.database import LinkKey  # noqa: E402
 from microbrew_host.simulator import virtual_time  # noqa: E402
 from microbrew_host.simulator.world import JOINED, World  # noqa: E402
 
@@ -31,7 +31,7 @@ HOUR_MS = 3_600_000
 WRAP_MS = 1 << 30
 HOURS = 24
 BEACON_MS = 600_000
-# More often: after a rekey nodes follow when they hear the border router, and have given it up after a minute of silence.
+# More often: after a rekey a node follows when it hears the border router, which it gives up after a minute without it.
 ROUTER_BEACON_MS = 60_000
 REGISTRATION_MS = HOUR_MS
 # The border router's lifetime of a route, 2 units.
