@@ -176,20 +176,24 @@ firmware-unix: sources $(MPY_CROSS)
 	@$(BUILD_IMAGE) -C $(MPY_DIR)/ports/unix VARIANT=unix VARIANT_DIR=$(CURDIR)/boards/unix
 
 # A serial port, or an emulated board; its tests also want the image that they run on.
-BOARD_IMAGE = $(if $(filter nrf52840-emulated,$(TARGET)),nrf52840dk,$(if $(findstring /,$(TARGET)),,$(filter-out unix,$(TARGET))))
+BOARD_OF_cc2652-emulated := cc2652
+BOARD_OF_nrf52840-emulated := nrf52840dk
+BOARD_IMAGE = $(or $(BOARD_OF_$(TARGET)),$(if $(findstring /,$(TARGET)),,$(filter-out unix,$(TARGET))))
 FLASH ?=
 STORE ?=
 PEER ?=
+RADIO ?=
 .PHONY: deploy test-board board-image boards-table
 board-image:
 	@$(if $(BOARD_IMAGE),$(MAKE) --no-print-directory firmware BOARD=$(BOARD_IMAGE) VARIANT=dev)
+	@$(if $(filter nrf52840-emulated,$(RADIO)),$(MAKE) --no-print-directory firmware BOARD=nrf52840dk VARIANT=release APP=bridge)
 
 deploy: $(STAMP) board-image $(MPY_CROSS) ## put the firmware onto a board with stock MicroPython: TARGET=/dev/ttyACM0 [STORE=DIR]
 	@$(MAKE) --no-print-directory native NATIVE_ARCH=armv7m
 	$(BIN)/microbrew board deploy --target $(TARGET) $(if $(FLASH),--flash $(FLASH)) $(if $(STORE),--store $(STORE))
 
-test-board: $(STAMP) board-image $(MPY_CROSS) ## unit tests, vectors, a join on TARGET=unix|qemu_an386|nrf52840-emulated|/dev/ttyACM0
-	$(PYTEST) tests/hil/test_target_*.py --target $(TARGET) $(if $(PEER),--peer $(PEER)) $(if $(ASK),--ask)
+test-board: $(STAMP) board-image $(MPY_CROSS) ## unit tests, vectors, joins on TARGET=unix|qemu_an386|nrf52840-emulated|cc2652-emulated|/dev/ttyACM0 [PEER=] [RADIO=]
+	$(PYTEST) tests/hil/test_target_*.py --target $(TARGET) $(if $(PEER),--peer $(PEER)) $(if $(RADIO),--radio $(RADIO)) $(if $(ASK),--ask)
 
 # Upstream's port from a checkout with its submodules; its own mpy-cross, since frozen code is of its version.
 firmware-stock: toolchain

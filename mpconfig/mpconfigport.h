@@ -12,6 +12,11 @@
 #define BOARD_SMALL_FLASH (0)
 #endif
 
+// Bytes for the frames of running Python functions.
+#ifndef BOARD_PYSTACK
+#define BOARD_PYSTACK (4096)
+#endif
+
 // The two variants. From the Makefile: MICROBREW_RELEASE 0 or 1; MICROBREW_CONSOLE 1 with dev, and with release only
 // when CONSOLE=1 asks for it. A release without console has no compiler and imports frozen code only, so that nothing
 // that reaches its memory or flash as text becomes code.
@@ -26,6 +31,7 @@
 #define MICROPY_PY_MICROPYTHON_MEM_INFO     (MICROBREW_CONSOLE)
 #define MICROPY_ENABLE_SOURCE_LINE          (!MICROBREW_RELEASE)
 #define MICROPY_MEM_STATS                   (!MICROBREW_RELEASE)
+#define MICROPY_PY___FILE__                 (!MICROBREW_RELEASE)
 #define MICROPY_ERROR_REPORTING \
     (MICROBREW_RELEASE ? MICROPY_ERROR_REPORTING_TERSE : MICROPY_ERROR_REPORTING_NORMAL)
 
@@ -63,6 +69,8 @@
 #define MICROPY_ENABLE_GC                   (1)
 #define MICROPY_STACK_CHECK                 (1)
 #define MICROPY_STACK_CHECK_MARGIN          (1024)
+// Frames of running functions on a stack of their own. They would otherwise be on the heap, all but the smallest.
+#define MICROPY_ENABLE_PYSTACK              (1)
 #define MICROPY_ENABLE_EMERGENCY_EXCEPTION_BUF (1)
 #define MICROPY_EMERGENCY_EXCEPTION_BUF_SIZE (128)
 #define MICROPY_LONGINT_IMPL                (MICROPY_LONGINT_IMPL_MPZ)

@@ -1,6 +1,15 @@
-"""Writes the Python of a release, made smaller by slim.py: ``release.py BOARD_DIR FOLDER``, from which it is frozen."""
+"""Writes the Python of a release, made smaller by slim.py, from which it is frozen.
 
+    release.py BOARD_DIR FOLDER [--names HEADER] [FILE ...]
+
+What a FILE calls stays in it as well (console.py). HEADER lists the names in the image's C code (MicroPython's
+qstrdefs.generated.h): with it names of ours that can be nobody else's become short, which is for images without a
+console. ``FOLDER.names`` tells what was what.
+"""
+
+import argparse
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -31,5 +40,21 @@ def sources(board: Path) -> dict[str, str]:
     return found
 
 
+def main() -> None:
+    """Command line; see above."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("board", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("outside", type=Path, nargs="*")
+    parser.add_argument("--names", type=argparse.FileType())
+    options = parser.parse_args()
+    names = None if options.names is None else re.findall(r"MP_QSTR_(\w+)", options.names.read())
+    outside = [path.read_text() for path in options.outside]
+    program = Program(sources(options.board), START, outside, names)
+    write(program, options.folder)
+    listed = sorted((new, old) for old, new in program.names.items())
+    options.folder.with_suffix(".names").write_text("".join(f"{new} {old}\n" for new, old in listed))
+
+
 if __name__ == "__main__":
-    write(Program(sources(Path(sys.argv[1])), START), Path(sys.argv[2]))
+    main()

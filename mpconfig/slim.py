@@ -7,7 +7,8 @@ Whole-program, as a linker's section collection is, and possible because a relea
 * what cannot be reached from the start is left out: modules, functions, classes, methods, imports
 * ``__slots__``, docstrings and ``from None`` are left out, with which MicroPython does nothing; so are ``__repr__``
   where ``repr`` is not called, and methods that only say that a subclass has them
-* names that begin with an underscore, and parameters that no call names, become short: each name costs flash
+* names that begin with an underscore, and parameters that no call names, become short: each name costs flash; so do
+  all others of the program's own if it is told which names C code has, so that they cannot be anybody else's
 
 What it cannot follow it refuses (SlimError): a module used as a value, a star import. A name that is bound twice in a
 module is never taken for a constant. Of classes every member is kept whose name is looked up in any object.
@@ -15,8 +16,10 @@ module is never taken for a constant. Of classes every member is kept whose name
 
 import ast
 import builtins
+import itertools
 import keyword
 import os
+import string
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -125,10 +128,17 @@ def _literal(value: int | str) -> ast.expr:
 class Program:
     """All files of a release. ``sources``: module name to text. ``roots``: modules that something else starts.
 
-    ``outside``: texts of programs that will use the result, such as tests: what they refer to stays. Raises SlimError.
+    ``outside``: texts of programs that will use the result, such as tests: what they refer to stays. ``foreign``: every
+    name that the interpreter has; with it public names become short as well. Raises SlimError.
     """
 
-    def __init__(self, sources: dict[str, str], roots: Iterable[str], outside: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        sources: dict[str, str],
+        roots: Iterable[str],
+        outside: Iterable[str] = (),
+        foreign: Iterable[str] | None = None,
+    ) -> None:
         self.roots = set(roots)
         trees = {name: ast.parse(text) for name, text in sorted(sources.items())}
         self.modules = {name: Module(name, tree, trees) for name, tree in trees.items()}
@@ -149,7 +159,7 @@ class Program:
         for module in self.modules.values():
             _tidy(module.tree)
         _number_parameters(self)
-        _shorten_private(self)
+        self.names = _shorten(self, None if foreign is None else set(foreign))
 
     # Constants
 
@@ -383,7 +393,7 @@ def _number_parameters(program: Program) -> None:
         for function in reversed(functions):  # inner ones first
             taken = {name for node in ast.walk(function) for name in _names(node)}
             imported = {name for node in ast.walk(function) if isinstance(node, ast.alias) for name in _bound_by(node)}
-            fresh = (name for name in _short_names("") if name not in taken and name not in _KEYWORDS)
+            fresh = (name for name in _small_names() if name not in taken and name not in _KEYWORDS)
             mapping = {}
             for arg in function.args.args:
                 if arg.arg not in named and arg.arg not in imported:
@@ -394,42 +404,67 @@ def _number_parameters(program: Program) -> None:
                 _rename(part, mapping, False)
 
 
-def _shorten_private(program: Program) -> None:
-    """Names that begin with an underscore become others, the same in all modules.
+def _shorten(program: Program, foreign: set[str] | None) -> dict[str, str]:
+    """Names become others, the same in all modules: those with an underscore, given ``foreign`` all that are ours.
 
-    First come words that are in the image as texts anyway and so cost nothing, then short ones.
+    First come words that are in the image as texts anyway and so cost nothing, then short ones. Returns old to new.
     """
     count: dict[str, int] = {}
-    foreign = set()
     words = set()
-    taken = set(_KEYWORDS)
+    kept = {part for name in program.modules for part in name.split(".")} | (foreign or set())
     for module in [*program.modules.values(), *program.outside]:
+        kept |= set(_names_of_others(program, module))
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
-                words.add(node.value)
+                # What getattr may be asked for is among the texts.
+                (words if module.name else kept).add(node.value)
             for name in _names(node):
-                taken.add(name)
-                if name.startswith("_") and not name.startswith("__"):
-                    count[name] = count.get(name, 0) + 1
-                    if not module.name:
-                        foreign.add(name)
-    order = sorted(count.keys() - foreign - program.modules.keys(), key=lambda name: (-count[name], name))
+                count[name] = count.get(name, 0) + 1
+                if not module.name:
+                    kept.add(name)
+    ours = {name for name in count.keys() - kept - words if not name.startswith("__") and not hasattr(builtins, name)}
+    if foreign is None:
+        ours = {name for name in ours if name.startswith("_")}
+    order = sorted(ours, key=lambda name: (-count[name], name))
     # No special names, which mean something to whoever looks at an object.
-    words = {word for word in words - taken if len(word) <= _MAX_TEXT and not word.startswith("__")}
-    free = sorted(word for word in words if not hasattr(builtins, word))
-    fresh = iter([*free, *(name for name in _short_names("_") if name not in foreign)])
+    taken = count.keys() | kept | _KEYWORDS
+    free = {word for word in words - taken if len(word) <= _MAX_TEXT and not word.startswith("__")}
+    free = {word for word in free if not hasattr(builtins, word)}
+    # Parameters have small letters.
+    fresh = iter([*sorted(free), *(name for name in _capital_names() if name not in taken | free)])
     mapping = {name: next(fresh) for name in order}
     for module in program.modules.values():
         _rename(module.tree, mapping, True)
+    return mapping
+
+
+def _names_of_others(program: Program, module: Module) -> Iterator[str]:
+    """Names of modules that are not the program's, and names in them."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for binding in (module.bindings[alias.asname or alias.name] for alias in node.names):
+                yield from binding.module.split(".")
+                if binding.name is not None and binding.module not in program.modules:
+                    yield binding.name
+        elif isinstance(node, ast.Attribute):
+            found = module.resolve(node)
+            if found is not None and found.name is not None and found.module not in program.modules:
+                yield found.name
 
 
 _KEYWORDS = {*keyword.kwlist, *keyword.softkwlist}
 
 
-def _short_names(prefix: str) -> Iterator[str]:
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    yield from (prefix + first for first in letters)
-    yield from (prefix + first + second for first in letters for second in letters)
+def _small_names() -> Iterator[str]:
+    letters = string.ascii_lowercase
+    yield from letters
+    yield from (first + second for first in letters for second in letters)
+
+
+def _capital_names() -> Iterator[str]:
+    for length in (1, 2):
+        for first, *rest in itertools.product(string.ascii_uppercase, *[string.ascii_letters + string.digits] * (length - 1)):
+            yield "".join((first, *rest))
 
 
 def _names(node: ast.AST) -> Iterator[str]:

@@ -4,6 +4,7 @@
 
 #include "chip.h"
 #include "ti_sdk.h"
+#include "ticks_rtc.h"
 #include "uart.h"
 
 #define DIO_UART0_RX 2
@@ -70,6 +71,7 @@ void board_uart_init(unsigned port, uint32_t baudrate) {
 }
 
 static void uart_interrupt(unsigned port) {
+    ticks_wake();
     UART_ICR(port) = UART_INT_RX | UART_INT_RX_TIMEOUT;
     while (!(UART_FR(port) & UART_FR_RXFE)) {
         if (!uart_room(port)) {
@@ -145,6 +147,7 @@ void board_watchdog_feed(void) {
 void ieee_radio_interrupt(void);
 
 __attribute__((section(".vectors_board"), used)) static void (*const vectors_board[])(void) = {
+    [AON_RTC_IRQ] = ticks_interrupt,
     [UART_IRQ(0)] = uart0_interrupt,
     [RFC_CPE0_IRQ] = ieee_radio_interrupt,
     [UART_IRQ(1)] = uart1_interrupt,

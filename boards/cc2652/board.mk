@@ -1,11 +1,14 @@
 # TI LAUNCHXL-CC26X2R1: CC2652R, a Cortex-M4F at 48 MHz with an RF core.
 BOARD_CPU := -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard
 BOARD_LD := board.ld
-BOARD_C := board.c ccfg.c entropy.c flash.c ieee_radio.c modcc2652_radio.c rf_core.c ti_sdk.c
+BOARD_C := board.c ccfg.c entropy.c flash.c ieee_radio.c modcc2652_radio.c rf_core.c ti_sdk.c ticks_rtc.c
+BOARD_TICKS := board
 
 SRC_QSTR += $(BOARD_DIR)/modcc2652_radio.c
 
-export BOARD_FREEZES := microbrew/radio/cc2652.py
+# firmware/native/hardware/micropython.mk builds AES by this chip's crypto core into the image.
+BOARD_AES := cc2652
+export BOARD_FREEZES := microbrew/crypto/hardware.py microbrew/radio/cc2652.py
 
 # Pages of the store: superblock and two directories take two each, a record of more than 512 bytes one. The same in
 # both variants, so that one finds what the other has written.
@@ -14,8 +17,9 @@ STORE_PAGES := 9
 CFLAGS += -DBOARD_LOCK=$(or $(LOCK),0)
 CFLAGS += -DNDEBUG -DBOARD_STORE_PAGES=$(STORE_PAGES)
 LDFLAGS += -Wl,--defsym=_store_pages=$(STORE_PAGES)
-# A developer's image has the same frozen code as a release: none of the rest would fit.
+# A developer's image has the frozen code of a release and what gives a device its identity: the rest would not fit.
 FROZEN_MANIFEST := $(ROOT)/mpconfig/manifest_release.py
+FROZEN_FOR := $(if $(filter dev,$(VARIANT)),$(ROOT)/mpconfig/console.py)
 
 # The directory `source` of a SimpleLink SDK for the CC26x2, or one that holds ti/devices/cc13x2_cc26x2. Its files trim
 # the chip, start the crystal and patch the RF core; they are TI's, and none of them is here.

@@ -4,10 +4,14 @@
 #define BOARD_MCU "CC2652R"
 #define BOARD_CLOCK_HZ 48000000u
 #define BOARD_UARTS 2
+#define BOARD_HAS_EUI64 1
 
 // A page of the flash is the least that can be erased. How many there are for the store: board.mk.
 #define BOARD_FLASH_BLOCK 8192
 #define BOARD_FLASH_SIZE (BOARD_STORE_PAGES * BOARD_FLASH_BLOCK)
+
+// Two units of the real-time clock that time comes from (ticks_rtc.c).
+#define BOARD_TICKS_STEP_US 31
 
 // With 80 KiB of RAM every buffer counts.
 #define BOARD_UART_RING 512

@@ -101,10 +101,24 @@
 // It counts the infrastructure clock divided by 32.
 #define WDT_TICKS_PER_MS (BOARD_CLOCK_HZ / 32 / 1000)
 
+// The real-time clock: SUBSEC is that of the last read of SEC; TIME is the lower half of the one and the upper of the other.
 #define AON_RTC_CTL REG32(0x40092000)
 #define AON_RTC_CTL_ENABLE (1u << 0)
 // The 16 kHz signal by which the RF core synchronises its timer.
 #define AON_RTC_CTL_UPDATES (1u << 1)
+// Channels whose events are its interrupt.
+#define AON_RTC_CTL_COMBINED (7u << 16)
+#define AON_RTC_CTL_COMBINED_CH0 (1u << 16)
+#define AON_RTC_EVFLAGS REG32(0x40092004)
+#define AON_RTC_EVFLAGS_CH0 (1u << 0)
+#define AON_RTC_SEC REG32(0x40092008)
+#define AON_RTC_SUBSEC REG32(0x4009200C)
+#define AON_RTC_CHCTL REG32(0x40092014)
+#define AON_RTC_CHCTL_CH0 (1u << 0)
+#define AON_RTC_CH0CMP REG32(0x40092018)
+#define AON_RTC_SYNC REG32(0x4009202C)
+#define AON_RTC_TIME REG32(0x40092030)
+#define AON_RTC_IRQ 4
 
 // Factory configuration, and the copy of ours (ccfg.c) at an address that does not depend on the flash's size.
 #define FCFG1_MAC_15_4 REG32(0x500012F0)

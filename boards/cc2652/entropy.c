@@ -80,7 +80,7 @@ static bool trng_read(uint8_t bytes[8]) {
         if (ticks_ms() - since > READY_MS) {
             return false;
         }
-        wait_for_interrupt();
+        ticks_wait(1);
     }
     uint32_t words[2] = {TRNG_OUT0, TRNG_OUT1};
     bool fit = !(TRNG_IRQFLAGSTAT & TRNG_IRQFLAG_SHUTDOWN);

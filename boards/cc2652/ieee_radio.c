@@ -4,7 +4,7 @@
 
 #include "board.h"
 #include "chip.h"
-#include "ticks.h"
+#include "ticks_rtc.h"
 
 // Frames that wait for the interpreter, which is away for up to a few hundred ms during a handshake.
 #define RING 6
@@ -222,6 +222,9 @@ void ieee_radio_interrupt(void) {
     if (flags & RF_FLAG_LAST_FG_COMMAND_DONE) {
         foreground_done = 1;
     }
+    if (flags & (RF_FLAG_LAST_FG_COMMAND_DONE | RF_FLAG_RX_ENTRY_DONE)) {
+        ticks_wake();
+    }
     counted.acks += (flags & RF_FLAG_TX_ACK) != 0;
     counted.crc += (flags & RF_FLAG_RX_NOK) != 0;
     counted.ignored += (flags & RF_FLAG_RX_IGNORED) != 0;
@@ -265,7 +268,7 @@ static enum rf_step listen(void) {
 static enum rf_step stop_listening(void) {
     sending.retries = 0;
     while (ieee_radio_outcome() == IEEE_UNDER_WAY) {
-        wait_for_interrupt();
+        ticks_wait(1);
     }
     if (rf_ended(receiver.head.status)) {
         return RF_OK;

@@ -8,6 +8,9 @@
 #include "ieee_radio.h"
 #include "ti_sdk.h"
 
+// How often the end of a transmission is looked for, besides when its interrupt comes.
+#define SENDING_LOOK_MS 10
+
 static struct ieee_received last;
 
 static void check(enum rf_step failed) {
@@ -120,11 +123,13 @@ static mp_obj_t radio_wait(mp_obj_t timeout_in) {
     mp_int_t timeout = mp_obj_get_int(timeout_in);
     uint32_t since = mp_hal_ticks_ms();
     bool sending = ieee_radio_outcome() == IEEE_UNDER_WAY;
-    while (!ieee_radio_pending() && (mp_int_t)(mp_hal_ticks_ms() - since) < timeout) {
-        mp_event_wait_ms(1);
-        if (sending && ieee_radio_outcome() != IEEE_UNDER_WAY) {
+    while (!ieee_radio_pending() && !(sending && ieee_radio_outcome() != IEEE_UNDER_WAY)) {
+        mp_int_t left = timeout - (mp_int_t)(mp_hal_ticks_ms() - since);
+        if (left <= 0) {
             break;
         }
+        // An RF core that does not come to an end brings no interrupt either.
+        mp_event_wait_ms(sending && left > SENDING_LOOK_MS ? SENDING_LOOK_MS : (mp_uint_t)left);
     }
     return mp_const_none;
 }

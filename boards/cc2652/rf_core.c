@@ -71,7 +71,7 @@ enum rf_step rf_core_start(void) {
     if (!ti_sdk_crystal_on(CRYSTAL_MS)) {
         return RF_STEP_CRYSTAL;
     }
-    AON_RTC_CTL |= AON_RTC_CTL_ENABLE | AON_RTC_CTL_UPDATES;
+    AON_RTC_CTL |= AON_RTC_CTL_UPDATES;
     if (!(PRCM_RFCMODEHWOPT & 1u << MODE_MULTIPLE)) {
         return RF_STEP_MODE;
     }

@@ -1,8 +1,9 @@
 // What a board supplies to the port, and all it supplies. One folder per board implements it (boards/README.md).
 //
 // Sizes come from board_config.h of the same folder: BOARD_NAME, BOARD_MCU, BOARD_CLOCK_HZ, BOARD_UARTS,
-// BOARD_FLASH_SIZE, BOARD_FLASH_BLOCK. Optional there: BOARD_HAS_RESET_CAUSE, BOARD_HAS_KEY, BOARD_WATCHDOG_EXCEPTION
-// (the exception number of its warning, if not the NMI).
+// BOARD_FLASH_SIZE, BOARD_FLASH_BLOCK. Optional there: BOARD_HAS_RESET_CAUSE, BOARD_HAS_KEY, BOARD_HAS_EUI64 (the
+// unique id is an EUI-64 that the chip's maker assigned), BOARD_TICKS_STEP_US (of ticks_us()), BOARD_WATCHDOG_EXCEPTION (the
+// exception number of its warning, if not the NMI).
 
 #ifndef MICROBREW_BOARD_H
 #define MICROBREW_BOARD_H

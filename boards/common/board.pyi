@@ -1,7 +1,10 @@
 """The module ``board`` of our MicroPython port (boards/common/modboard.c)."""
 
 CONSOLE: bool  # somebody may type: the image has a compiler, ctrl-C interrupts
-RELEASE: bool
+RELEASE: bool  # the frozen package is that of a release: only what a device calls is in it (mpconfig/slim.py)
+
+# On chips whose ``machine.unique_id()`` is an EUI-64 that their maker assigned.
+EUI64: bool
 
 def fault() -> tuple[int, int, int, int, int, int] | None:
     """Of the fault that ended the last run: exception number, pc, lr, CFSR, HFSR, BFAR; None if it ended otherwise."""

@@ -5,18 +5,23 @@
 #include "py/cstack.h"
 #include "py/gc.h"
 #include "py/mphal.h"
+#include "py/pystack.h"
 #include "py/runtime.h"
 #include "shared/readline/readline.h"
 #include "shared/runtime/gchelper.h"
 #include "shared/runtime/pyexec.h"
 
 #include "board.h"
+#include "compact.h"
 #include "fault.h"
 #include "uart.h"
 
 #define CONSOLE_BAUDRATE 115200
 // A program that ended has failed. Not at once again: its last words must get out, and the radio must not be jammed.
 #define RESTART_AFTER_MS 5000
+
+// Frames of running Python functions. A join and a relayed one need 3.3 kB of it.
+static uint8_t pystack[BOARD_PYSTACK] __attribute__((aligned(8)));
 
 // From the board's linker script.
 extern uint8_t _stack_bottom, _stack_top, _heap_start, _heap_end;
@@ -55,8 +60,10 @@ int main(void) {
     size_t heap = board_heap_size(&_heap_end - &_heap_start);
     for (;;) {
         mp_cstack_init_with_top(&_stack_top, &_stack_top - &_stack_bottom);
+        mp_pystack_init(pystack, pystack + sizeof pystack);
         gc_init(&_heap_start, &_heap_start + heap);
         mp_init();
+        compact_init();
         #if MICROBREW_CONSOLE
         readline_init0();
         #endif

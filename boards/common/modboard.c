@@ -147,7 +147,10 @@ static const mp_rom_map_elem_t board_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_key_lock), MP_ROM_PTR(&board_key_lock_obj) },
     #endif
     { MP_ROM_QSTR(MP_QSTR_CONSOLE), MICROBREW_CONSOLE ? MP_ROM_TRUE : MP_ROM_FALSE },
-    { MP_ROM_QSTR(MP_QSTR_RELEASE), MICROBREW_RELEASE ? MP_ROM_TRUE : MP_ROM_FALSE },
+    #if BOARD_HAS_EUI64
+    { MP_ROM_QSTR(MP_QSTR_EUI64), MP_ROM_TRUE },
+    #endif
+    { MP_ROM_QSTR(MP_QSTR_RELEASE), MICROBREW_FROZEN_RELEASE ? MP_ROM_TRUE : MP_ROM_FALSE },
 };
 static MP_DEFINE_CONST_DICT(board_globals, board_globals_table);
 

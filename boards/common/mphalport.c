@@ -4,11 +4,17 @@
 #include "py/runtime.h"
 #include "py/stream.h"
 
+#include "board.h"
 #include "uart.h"
 
 // How long the console may keep output waiting. Longer than a host program is ever away, short against the
 // watchdog; after that output is lost until somebody reads again.
 #define CONSOLE_PATIENCE_MS 2000
+
+// Of ticks_us(), where it counts in more than one.
+#ifndef BOARD_TICKS_STEP_US
+#define BOARD_TICKS_STEP_US 0
+#endif
 
 int mp_hal_stdin_rx_chr(void) {
     uint8_t byte;
@@ -39,15 +45,18 @@ uintptr_t mp_hal_stdio_poll(uintptr_t flags) {
 
 void mp_hal_delay_ms(mp_uint_t ms) {
     uint32_t since = ticks_ms();
+    uint32_t gone = 0;
     // One more than asked for, because the running millisecond has begun already.
-    while (ticks_ms() - since <= ms && ms) {
-        mp_event_wait_ms(1);
+    while (ms && gone <= ms) {
+        mp_event_wait_ms(ms - gone + 1);
+        gone = ticks_ms() - since;
     }
 }
 
 void mp_hal_delay_us(mp_uint_t us) {
     uint32_t since = ticks_us();
-    while (ticks_us() - since < us) {
+    // The step that runs has begun already.
+    while (ticks_us() - since < us + BOARD_TICKS_STEP_US) {
     }
 }
 

@@ -12,6 +12,8 @@
 #define BOARD_UART_RING 1024
 #endif
 #define RING BOARD_UART_RING
+// At the line between two at the clock.
+#define LOOKS 64
 
 static struct {
     volatile uint32_t head; // written by the interrupt only
@@ -67,8 +69,9 @@ size_t uart_write(unsigned port, const uint8_t *buf, size_t length, uint32_t tim
     size_t sent = 0;
     while (sent < length) {
         uint32_t since = ticks_ms();
-        while (!board_uart_tx_ready(port)) {
-            if (ticks_ms() - since >= timeout_ms) {
+        // The clock takes longer to read than the line to look at.
+        for (unsigned turn = 1; !board_uart_tx_ready(port); turn++) {
+            if (turn % LOOKS == 0 && ticks_ms() - since >= timeout_ms) {
                 return sent;
             }
         }

@@ -171,18 +171,26 @@ class Network:
         self._loop.run_until_complete(self._start_parts(manufacturer, sites))
 
     async def _start_parts(self, manufacturer: str, sites: tuple[Site, ...]) -> None:
-        air = parts.ether(self.ports.ether, self.root / "topology.toml", self.pcap, self._loss, self._seed)
         masa = parts.masa(self.root / manufacturer, self.ports.masa)
         await asyncio.gather(
-            self._launch("ether", air, "listening"),
+            self._start_air(),
             self._launch("masa", masa, "listening"),
             *(self._launch(site.name, parts.registrar(site.config), "listening") for site in sites),
         )
         await asyncio.gather(*(self._start_router(site) for site in sites))
 
+    async def _start_air(self) -> None:
+        air = parts.ether(self.ports.ether, self.root / "topology.toml", self.pcap, self._loss, self._seed)
+        await self._launch("ether", air, "listening")
+
+    def router_air(self) -> tuple[int | None, tuple[str, ...]]:
+        """Where border routers have their radio: the ether's port, or None and the options that name it."""
+        return self.ports.ether, ()
+
     async def _start_router(self, site: Site) -> None:
+        ether, radio = self.router_air()
         argv = parts.border_router(
-            *(self.store(site.router), self.ports.ether, site.ports.coap, site.ports.jpy),
+            *(self.store(site.router), ether, site.ports.coap, site.ports.jpy, *radio),
             *("--jpy-mesh-port", MESH_JPY_PORT, "--pan", f"0x{site.network_id}", "--prefix", PREFIX),
             *("--proxy-priority", site.proxy_priority),
         )

@@ -2,8 +2,8 @@
 
 Each run leaves build/hil/TARGET.json; what is new there goes into docs/boards.json, which is kept, and the page is
 made from that. A board that has no target for `make test-board` may leave such a file too: {"target": its name,
-"platform": directory in boards/, "builds", "boots", "radio", "vectors", "join", "flash": "pass" or "fail", each if it
-was tried}. A target's name says where it ran: a serial port is hardware, NAME-emulated our model of a chip,
+"platform": directory in boards/, "builds", "boots", "radio", "vectors", "join", "air", "flash": "pass" or "fail", each
+if it was tried}. A target's name says where it ran: a serial port is hardware, NAME-emulated our model of a chip,
 qemu_NAME QEMU.
 """
 
@@ -17,8 +17,8 @@ RESULTS = ROOT / "build/hil"
 KEPT = ROOT / "docs/boards.json"
 PAGE = ROOT / "docs/boards.md"
 
-COLUMNS = ("builds", "boots", "radio", "vectors", "join", "flash")
-_TITLES = ("builds", "boots", "radio", "crypto", "join", "flash")
+COLUMNS = ("builds", "boots", "radio", "vectors", "join", "air", "flash")
+_TITLES = ("builds", "boots", "radio", "crypto", "join", "by air", "flash")
 # Directories in boards/ that are boards, in the order of the page; where each could run if not on hardware.
 BOARDS = {
     "qemu_an386": "QEMU",
@@ -35,25 +35,29 @@ _HEAD = """# Boards, and what was seen of them
 Every claim names where it was seen: in QEMU, in our model of a chip (*emulation*), or on *hardware*. **No board of ours
 has been on hardware yet**, unless a row below says so. `yes` and `NO` are what the last run found, `-` means it has not
 been tried. The columns: an image is built; it boots to the REPL; frames go and come; every vector of tests/vectors on
-every crypto backend it has; provisioned over its console, it joins a network and is the join proxy of the next device;
-its store survives a reset.
+every crypto backend it has; provisioned over its console, it joins a network of processes and is the join proxy of the
+next device; it joins by air, through a second board that is the border router's radio, is a node at once after a
+reset, and its beacons invite the next; its store survives a reset. An emulated chip's air is that of the emulators.
 
 """
 _TAIL = """
 ## Fill in a row
 
-    make test-board TARGET=qemu_an386            # or nrf52840-emulated, unix
+    make test-board TARGET=qemu_an386            # or nrf52840-emulated, cc2652-emulated, unix
     make test-board TARGET=/dev/ttyACM0          # a board with our `dev` image, or with what `make deploy` put there
     make test-board TARGET=/dev/ttyACM0 PEER=/dev/ttyACM1 ASK=1
+    make test-board TARGET=/dev/ttyACM0 RADIO=/dev/ttyACM1
     make boards-table
 
 `TARGET` is the board under test. `PEER` is a second one, for the radio: frames both ways on channels 11 to 26, and none
 between different channels; two emulated boards can be each other's, too (`TARGET=qemu_an386 PEER=qemu_an386`). `ASK=1`
 asks you to pull a plug where a test is about that. What a target lacks is skipped and listed with its reason.
 
-A join over the real air is not among them yet: it takes a second board as this machine's radio, a border router that
-uses it, and the board under test provisioned ([provisioning.md](provisioning.md)); its console then says `joined` and
-`proxying`.
+`RADIO` is an nRF52840 DK with the bridge image, this machine's radio, for a join over the air: the board under test is
+provisioned over its console, joins through a border router that has that radio, a registrar and a MASA, and says
+`joined` and `proxying`; reset, it is a node at once; and its beacons are heard by the radio. When it fails, it
+says what to look at: a port where no radio answers, no beacon heard, whose beacons instead, refused and why. The same
+runs with `TARGET=nrf52840-emulated RADIO=nrf52840-emulated`, and `tests/hil/test_nrf52840_air.py` runs it always.
 
 Stock MicroPython (`make deploy`) keeps the code in RAM. Seen in QEMU, on an image with nothing of ours in it and the
 native module loaded from a `.mpy`: 121 kB of heap before the node begins, 141 kB while it listens for beacons, 176 kB
@@ -64,8 +68,8 @@ upstream nrf port gives its nRF52840 boards a filesystem of 64 KiB unless built 
 frozen; it joins, seen in emulation. `mip` installs sources (firmware/package.json), about 500 kB of them, for boards
 with flash to spare.
 
-The tests keep their files apart from the board's store (`/store`): its identity and its network stay. They do leave
-compiled tests and vectors in `/tests`, so that the next run is quicker.
+The tests keep their files apart from the board's store (`/store`) and its key page: its identity and its network stay.
+They do leave compiled tests and vectors in `/tests`, so that the next run is quicker.
 """
 
 
@@ -136,6 +140,9 @@ def kept() -> list[dict[str, Any]]:
 def new() -> list[dict[str, Any]]:
     """What runs have left in build/hil; one that never reached its board does not count."""
     rows = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
+    for row in rows:
+        # Of the files, the sums are kept.
+        row.pop("files", None)
     rows = [{**row, "platform": "unix"} if row.get("target") == "unix" else row for row in rows]
     return [row for row in rows if "platform" in row]
 

@@ -6,18 +6,17 @@ CI=true in the environment they fail instead.
 ``--target NAME`` is for the tests of one target (`make test-board`), which do not run without it.
 """
 
-import contextlib
 import fcntl
 import json
 import os
 import shutil
 import subprocess
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
+from outcomes import Outcomes
 
 from microbrew_host.board.errors import BoardError
 from microbrew_host.board.target import Target, open_target
@@ -109,50 +108,30 @@ def need_target() -> Callable[[str], str]:
     return need
 
 
+@pytest.fixture(scope="session")
+def bridge_image(need_target: Callable[[str], str]) -> Path:
+    """The image that makes an nRF52840 DK a host's radio."""
+    # For its tools and sources.
+    need_target("nrf52840-emulated")
+    built = make("firmware", "BOARD=nrf52840dk", "VARIANT=release", "APP=bridge")
+    if built.returncode and "sources:" in built.stderr:
+        missing("nrf52840dk", built.stderr.strip())
+    assert built.returncode == 0, built.stderr[-3000:]
+    return ROOT / "build/firmware/nrf52840dk-release-bridge/firmware.elf"
+
+
 # Vectors are parsed on the board, and tests are not frozen: an emulated one gets the heap for both.
 EMULATED_HEAP = 1 << 20
 HEAP_CAN_BE_CHOSEN = ("qemu_an386",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--target", help="board to test: unix, qemu_an386, nrf52840-emulated or a serial port")
+    parser.addoption("--target", help="board to test: unix, qemu_an386, NAME-emulated or a serial port")
     parser.addoption("--peer", help="a second board for what needs two")
+    parser.addoption("--radio", help="a second board with the bridge image, the border router's radio")
+    parser.addoption("--line-ms", type=int, help="of `microbrew border-router`, for a --radio that is emulated")
     parser.addoption("--ask", action="store_true", help="ask somebody to unplug the board where a test needs that")
     parser.addoption("--heap", type=int, default=EMULATED_HEAP, help="bytes of heap of an emulated board")
-
-
-class Outcomes:
-    """What was found out about a target, by file and test; written to build/hil/TARGET.json for docs/boards.md."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.rows: list[tuple[str, str, str, str]] = []
-        self.facts: dict[str, Any] = {}
-
-    def add(self, file: str, test: str, outcome: str, reason: str) -> None:
-        """One test's outcome: pass, fail or skip."""
-        self.rows.append((file, test, outcome, reason))
-
-    @contextlib.contextmanager
-    def claim(self, *facts: str) -> Iterator[None]:
-        """What is in the context shows these facts about the target, or that they are not so."""
-        for fact in facts:
-            self.facts[fact] = "fail"
-        yield
-        for fact in facts:
-            self.facts[fact] = "pass"
-
-    def summary(self, before: dict[str, Any]) -> dict[str, Any]:
-        """Facts, counts, and the reasons of what was skipped; of what did not run now, those of ``before``."""
-        found = {**before, "target": self.name, **self.facts}
-        if self.rows:
-            ours = {outcome for file, _, outcome, _ in self.rows if file.startswith("test_crypto_")}
-            if "pass" in ours or "fail" in ours:
-                found["vectors"] = "fail" if "fail" in ours else "pass"
-            found["tests"] = dict(sorted(Counter(outcome for _, _, outcome, _ in self.rows).items()))
-            reasons = Counter((file, reason) for file, _, outcome, reason in self.rows if outcome == "skip")
-            found["skipped"] = [f"{file}, {count}: {reason}" for (file, reason), count in sorted(reasons.items())]
-        return found
 
 
 _OUTCOMES: list[Outcomes] = []
@@ -163,7 +142,7 @@ def target_name(request: pytest.FixtureRequest) -> str:
     """The board under test. Skips without one."""
     name = request.config.getoption("--target")
     if not name:
-        pytest.skip("no --target: make test-board TARGET=unix|qemu_an386|nrf52840-emulated|/dev/ttyACM0")
+        pytest.skip("no --target: make test-board TARGET=unix|qemu_an386|NAME-emulated|/dev/ttyACM0")
     return str(name)
 
 
@@ -201,5 +180,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section(f"target {found.name}")
         for line in summary.get("skipped", []):
             terminalreporter.line("skipped " + line)
-        terminalreporter.line(", ".join(f"{name} {summary[name]}" for name in summary if name != "skipped"))
+        said = {name: value for name, value in summary.items() if name not in ("skipped", "files")}
+        terminalreporter.line(", ".join(f"{name} {value}" for name, value in said.items()))
         path.write_text(json.dumps(summary, indent=1) + "\n")

@@ -6,6 +6,7 @@ was. Its program is the one of its image, started from the REPL, and its log is 
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,29 @@ from microbrew_host.masa import database, directory  # noqa: E402
 ROUTER = "00124b0000000100"
 TARGET = "T"
 STORE = "join-test"
+_RESET_S = 0.5
+_AGAIN_S = 30.0
+
+# What the board itself is: a digest of its store's records and of the key on its key page, if it has one. An emulated
+# board is blank; it is given a key, so that there is something to lose.
+_OWN = """
+import board, hashlib, os
+found = hashlib.sha256()
+try:
+    for name in sorted(os.listdir(%r)):
+        found.update(name.encode() + open(%r + '/' + name, 'rb').read())
+except OSError:
+    pass
+if hasattr(board, 'key_read'):
+    key = bytearray(32)
+    if %r and not board.key_read(key):
+        board.key_write(bytes(range(32)))
+    found.update(b'key' if board.key_read(key) else b'none')
+    found.update(key)
+print(found.digest().hex())
+"""
+# The board's key page is its own key's: the key of this device stays in its record.
+_PLAIN_STORE = "device._open_store = lambda: device.Store(device.STORE)\n"
 
 # For a target without a radio of its own: unix. Its air is a UDP port.
 _UNIX_RADIO = """
@@ -103,6 +127,7 @@ class TargetNetwork(Network):
         # With the heap that it has, not with that which tests get.
         flash = root / "flash" if "/" not in target else None
         self.target = open_target(target, flash, air=f"{parts.LOOPBACK}:{self.ports.ether}", **options)
+        self.own_before = ""
 
     def set_up(self, eui64: str, other: str) -> Outcome:
         """Make everything, start all but the devices. ``eui64``: the target's, if its chip has none."""
@@ -110,25 +135,49 @@ class TargetNetwork(Network):
             lambda: self.manufacture("acme", {"b": other}, {}),
             lambda: self.manufacture("own", {}, {"R": ROUTER}),
         )
-        outcome = self._provision(eui64)
-        self._eui64s[TARGET] = outcome.order.eui64.hex()
+        outcome = self.provision(eui64)
         site = Site("site", "cafe", "R", ("acme",), 5, free_ports(), self.root / "site")
         self.found(site, [("own", "6lbr")])
         self.link(("R", TARGET), (TARGET, "b"))
         self.start_parts("acme", site)
         return outcome
 
-    def _provision(self, eui64: str) -> Outcome:
+    def provision(self, eui64: str) -> Outcome:
+        """Make the target a device of the manufacturer "acme", over its console."""
         maker = Manufacturer.load(self.root / "acme")
         engine = database.open_database(maker.path / directory.DATABASE)
         order = None if self.target.numbered else Order.of(bytes.fromhex(eui64))
         try:
+            self.own_before = self.own()
             with self.target.repl() as repl:
                 self._forget(repl)
                 wire = Wire(repl, STORE)
-                return provision(wire, maker, engine, order, chip=order is None, now=datetime.now(UTC))
+                outcome = provision(wire, maker, engine, order, chip=order is None, now=datetime.now(UTC))
         finally:
             engine.dispose()
+        self._eui64s[TARGET] = outcome.order.eui64.hex()
+        return outcome
+
+    def own(self) -> str:
+        """A digest of what the board is apart from these tests: its store, and the key on its key page."""
+        return self.on_target(_OWN % (self.target.store, self.target.store, self.target.emulated))
+
+    @property
+    def running(self) -> list[str]:
+        """Parts and devices that were started and not killed."""
+        return list(self._alive)
+
+    def reset(self) -> None:
+        """Reset the board, whose program is not watched now."""
+        if self.target.name == "unix":
+            # A process has no reset; its next start is one.
+            return
+        with self.target.repl() as repl:
+            repl.start("import machine; machine.reset()")
+            # Until it has gone down.
+            time.sleep(_RESET_S)
+        with self.target.repl(_AGAIN_S):
+            pass
 
     def on_target(self, code: str) -> str:
         """What code prints that runs on the target while its program does not."""
@@ -181,7 +230,7 @@ class TargetNetwork(Network):
 
     def _program(self) -> str:
         here = "import os\nsys.path.append(os.getcwd())\n" if self.target.name == "unix" else ""
-        return PRELUDE + here + f"import device\ndevice.STORE = {STORE!r}\ndevice.run()"
+        return PRELUDE + here + f"import device\ndevice.STORE = {STORE!r}\n{_PLAIN_STORE}device.run()"
 
 
 __all__ = ["Run", "Site", "TargetNetwork"]

@@ -1,7 +1,7 @@
 """A day of a board in seconds: it goes on, its memory stays level and its clock passes its wrap.
 
 In QEMU's virtual time, in which waiting costs nothing, and with a clock that goes faster. Nobody from wall time can be
-in such a day, so this is a pledge that hears nobody: beacons, routing and rekeying over a long time are not shown here.
+in such a day, so this is a pledge that hears nobody. A member's day is stepped by the host: test_board_member_day.py.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import pytest
 from board_lives import BoardLives, Life
 
 from microbrew.join import membership
-from microbrew_host.board.qemu import POWER_CUT_STATUS
+from microbrew_host.board.child import POWER_CUT_STATUS
 
 AT_ONCE = 8
 # More than there are flash operations in a join; how many there are is found out.

@@ -58,7 +58,7 @@ def test_an_emulated_cc2652_joins_and_is_the_proxy_of_a_process(network: Cc2652N
         run = network.member(name)
         assert (run.outcome, run.via) == ("joined", network.eui64(via))
     print(list(network.runs["a"].logged("heap")))
-    assert network.runs["a"].logged("boot")[0].startswith("crypto native,")
+    assert network.runs["a"].logged("boot")[0].startswith("crypto hardware,")
     # A restarted board is a node at once, by what is in its flash.
     network.kill("a")
     again = network.start("a")

@@ -16,7 +16,7 @@ from microbrew.identity.store import Store
 from microbrew_host import cli
 from microbrew_host.board import deploy, package
 from microbrew_host.board.errors import BoardError
-from microbrew_host.board.files import Files
+from microbrew_host.board.files import Files, digest
 from microbrew_host.board.packs import PRELUDE, Compiler, pack
 from microbrew_host.board.repl import heard
 from microbrew_host.board.target import Target, open_target
@@ -74,6 +74,20 @@ def test_a_board_runs_what_was_deployed_and_a_second_time_nothing_is_written(fla
                 PRELUDE + f"from microbrew.identity.store import Store\nprint(Store('{board.store}').names())"
             )
             assert record == "['factory']"
+
+
+def test_files_arrive_whole_where_the_board_unpacks_and_where_it_cannot(flash) -> None:
+    # Longer than a chunk; repeated within the window of 1 KiB and beyond it; some that no packing makes smaller.
+    data = bytes(range(256)) * 20 + hashlib.sha512(b"noise").digest() * 40
+    with open_target(BOARD, flash) as board, board.repl() as repl:
+        files = Files(repl)
+        assert files.packs
+        files.write("/packed", data)
+        repl("import sys; sys.modules['deflate'] = 0")
+        files = Files(repl)
+        assert not files.packs
+        files.write("/plain", data)
+        assert set(files.hashes(["/packed", "/plain"]).values()) == {digest(data)}
 
 
 def test_what_differs_is_written_and_what_is_left_over_goes(flash, capsys) -> None:

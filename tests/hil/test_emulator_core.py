@@ -1,22 +1,30 @@
 """The processor of the emulator: exceptions, sleep and time as ARMv7-M has them."""
 
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip("unicorn")
 
 from emulated_program import compile_program, results  # noqa: E402
 
+from microbrew_host.emulator import board as beside_wall_time  # noqa: E402
 from microbrew_host.emulator.cortexm import CortexM, Lockup  # noqa: E402
 from microbrew_host.emulator.instruction_cost import block_cost  # noqa: E402
 
 HZ = 64_000_000
 
 
-def run(name, directory, seconds=0.1, python=False):
+def chip(name, directory):
     core = CortexM(HZ, irqs=48)
     core.add_memory(0, 0x10000)
     core.add_memory(0x20000000, 0x8000)
     core.uc.mem_write(0, compile_program(name, directory))
+    return core
+
+
+def run(name, directory, seconds=0.1):
+    core = chip(name, directory)
     core.power_on()
     core.run(core.cycles(seconds))
     return core
@@ -49,6 +57,35 @@ def test_time_jumps_over_sleep_and_systick_keeps_it(tmp_path, counting):
     # A volatile counter in RAM: 1000 rounds of load, add, store, load, compare, branch.
     assert 8_000 < found[5] < 16_000
     assert core.sleeping
+
+
+def test_a_board_alone_waits_for_wall_time_only_in_its_sleep(tmp_path, monkeypatch):
+    core = chip("sleeping", tmp_path)
+    waits = []
+
+    def wait(_read, _write, _error, seconds):
+        waits.append(seconds)
+        # The program has ended: nothing will happen any more.
+        if seconds >= 1:
+            running.stop()
+        return [], [], []
+
+    monkeypatch.setattr(beside_wall_time.select, "select", wait)
+    pace = beside_wall_time.Pace
+    monkeypatch.setattr(beside_wall_time, "Pace", lambda hz: pace(hz, lambda: sum(waits)))
+    running = beside_wall_time.Board(SimpleNamespace(core=core, uarts=[]), None, [])
+    running.run()
+    # Twelve ticks of a millisecond, less what it was awake in them; and nothing for the loop behind them.
+    assert 0.0119 < sum(waits[:-1]) < 0.012
+    assert results(core.uc, 6)[5] > 8_000
+
+
+def test_code_in_ram_is_what_was_written_last_and_a_page_may_hold_data_too(tmp_path, counting):
+    core = run("ram_code", tmp_path)
+    found = results(core.uc, 5)
+    assert found[:2] == (12345678, 8)
+    # Conditional instructions end where they end, though a load among them was the first from its page.
+    assert found[2:] == (30, 30, 0)
 
 
 def test_both_clocks_count_the_same(tmp_path, monkeypatch):

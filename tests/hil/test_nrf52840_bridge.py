@@ -14,8 +14,6 @@ import pytest
 
 pytest.importorskip("unicorn")
 
-from conftest import make, missing  # noqa: E402
-
 from microbrew.mac import frame  # noqa: E402
 from microbrew.radio.zep import ZepRadio  # noqa: E402
 from microbrew_host.demo.scenario import free_ports  # noqa: E402
@@ -23,21 +21,9 @@ from microbrew_host.emulator import Emulator  # noqa: E402
 from microbrew_host.radio_line import LineRadio  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGE = ROOT / "build/firmware/nrf52840dk-release-bridge/firmware.elf"
 PAN, CHANNEL = 0xCAFE, 15
 MAC = bytes.fromhex("00124b0000000a01")
 PEER = bytes.fromhex("00124b0000000a02")
-
-
-@pytest.fixture(scope="module")
-def bridge_image(need_target: Callable[[str], str]) -> Path:
-    # For its tools and sources.
-    need_target("nrf52840-emulated")
-    built = make("firmware", "BOARD=nrf52840dk", "VARIANT=release", "APP=bridge")
-    if built.returncode and "sources:" in built.stderr:
-        missing("nrf52840dk", built.stderr.strip())
-    assert built.returncode == 0, built.stderr[-3000:]
-    return IMAGE
 
 
 @contextlib.contextmanager

@@ -11,7 +11,8 @@ import serial
 from cryptography import x509
 
 from microbrew_host import cli
-from microbrew_host.board.qemu import POWER_CUT_STATUS, Qemu
+from microbrew_host.board.child import POWER_CUT_STATUS
+from microbrew_host.board.qemu import Qemu
 from microbrew_host.board.repl import Repl, heard
 from microbrew_host.board.target import open_target
 from microbrew_host.factory import manufacturer
@@ -35,7 +36,7 @@ def acme(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=["unix", "qemu_an386"])
+@pytest.fixture(params=["unix", "qemu_an386", "cc2652-emulated"])
 def target(request: pytest.FixtureRequest, need_target: Callable[[str], str]) -> str:
     return need_target(request.param)
 
@@ -128,6 +129,12 @@ def test_a_key_made_here_is_gone_from_here_when_the_board_has_it(target, acme, t
     recorded = bytes(line)
     assert appears(private_key(target, tmp_path / "flash"), recorded)
     assert len(inventory(acme)) == 1
+
+
+def test_an_eui64_that_the_chips_maker_assigned_is_taken_as_it_is(need_target, acme, tmp_path, capsys) -> None:
+    words = ("factory", "provision", acme, "--target", need_target("cc2652-emulated"), "--flash", tmp_path / "flash")
+    status, said = microbrew(capsys, *words)
+    assert (status, "is 00-12-4B-00-00-00-00-00 (EUI-64 00-12-4B-00-00-00-00-00) now" in said) == (0, True), said
 
 
 def test_the_board_of_another_manufacturer_is_left_alone(target, acme, tmp_path, capsys) -> None:

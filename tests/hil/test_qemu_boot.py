@@ -12,7 +12,8 @@ import pytest
 import serial
 from conftest import LATER
 
-from microbrew_host.board.qemu import POWER_CUT_STATUS, Qemu
+from microbrew_host.board.child import POWER_CUT_STATUS
+from microbrew_host.board.qemu import Qemu
 from microbrew_host.board.repl import Repl, heard
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +23,7 @@ RELEASE = ROOT / "build/firmware/qemu_an386-release/firmware.elf"
 
 
 pytestmark = pytest.mark.usefixtures("images")
+
 
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[Qemu]:
@@ -179,6 +181,36 @@ def test_deep_recursion_is_an_exception(board: Qemu) -> None:
     with Repl(board.console) as repl:
         code = "def f(): f()\ntry: f()\nexcept RuntimeError as e: print(e)"
         assert repl(code) == "maximum recursion depth exceeded"
+
+
+def test_functions_with_many_variables_end_in_the_same_exception(board: Qemu) -> None:
+    names = ", ".join(f"v{i}" for i in range(60))
+    with Repl(board.console) as repl:
+        repl(f"def f():\n {names} = range(60)\n f()")
+        # Again, because what ran out has to be given back.
+        for _ in range(3):
+            assert repl("try: f()\nexcept RuntimeError as e: print(e)") == "pystack exhausted"
+        assert repl("import microbrew.cbor as c; print(bytes(c.encode([1, [2]])))") == "b'\\x82\\x01\\x81\\x02'"
+
+
+def test_a_class_costs_its_members_only_and_can_still_change(board: Qemu) -> None:
+    with Repl(board.console) as repl:
+        repl("class A:\n x = 1\n y = 2\n def z(self): return self.x + self.y")
+        assert repl("print(sorted(A.__dict__), A, A().z())") == "['x', 'y', 'z'] <class 'A'> 3"
+        repl("class B(A):\n w = 4\nfor i in range(20): setattr(B, 'n%d' % i, i)\nB.x = 5")
+        assert repl("print(len(B.__dict__), B.n0, B.n19, B().z(), A().z())") == "22 0 19 7 3"
+        repl("for i in range(20): delattr(B, 'n%d' % i)\ndel B.x")
+        assert repl("print(sorted(B.__dict__), hasattr(B, 'n7'), B().z())") == "['w'] False 3"
+
+
+def test_a_module_has_no_room_to_spare_and_can_still_change(board: Qemu) -> None:
+    with Repl(board.console) as repl:
+        # Fifteen entries with __name__ and __file__; a table that grew by itself has 17 places then.
+        repl("f = open('/many.py', 'w')\nfor i in range(13): f.write('a%d = %d\\n' % (i, i))\nf.close()")
+        repl("import gc, many\nbefore = 0\ngc.collect()\nbefore = gc.mem_alloc()\nmany.one = 1\ngc.collect()")
+        assert int(repl("print(gc.mem_alloc() - before)")) > 0
+        repl("many.a3 = 33\ndel many.a4")
+        assert repl("print(many.a0, many.a12, many.one, many.a3, hasattr(many, 'a4'))") == "0 12 1 33 False"
 
 
 # Replaces the code of a function by: ldr r0, =0x1ff00000; mov sp, r0; push {r0}; b . - as after an overflow.

@@ -13,15 +13,22 @@ OTHER = "00124b0000000702"
 
 
 @pytest.fixture(scope="module")
-def network(target_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TargetNetwork, Outcome]]:
+def network(
+    target_name: str, outcomes, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[TargetNetwork, Outcome]]:
     if "/" in target_name:
-        pytest.skip("a join over the real air needs a board as this machine's radio; docs/boards.md has it by hand")
+        pytest.skip("a board's air is the real one: see test_target_air.py")
     try:
         world = TargetNetwork(tmp_path_factory.mktemp("join"), target_name)
     except BoardError as error:
         pytest.fail(str(error), pytrace=False)
     try:
-        yield world, world.set_up(EUI64, OTHER)
+        try:
+            outcome = world.set_up(EUI64, OTHER)
+        except BoardError as error:
+            pytest.fail(str(error), pytrace=False)
+        outcomes.facts["platform"] = world.on_target("print(sys.platform)")
+        yield world, outcome
     finally:
         world.close()
 
@@ -53,3 +60,11 @@ def test_after_a_reset_it_is_a_node_at_once(network, outcomes) -> None:
         world.kill(TARGET)
         names = world.on_target(f"from microbrew.identity.store import Store; print(Store({STORE!r}).names())")
         assert "'network'" in names
+
+
+@pytest.mark.timeout(900)
+def test_what_the_board_was_before_it_still_is(network) -> None:
+    world, _ = network
+    if TARGET in world.running:
+        world.kill(TARGET)
+    assert world.own() == world.own_before

@@ -1,10 +1,12 @@
 """The firmware's unit tests and all vectors on the target that --target names: `make test-board TARGET=...`.
 
-Each file is one item here. What a single test skips, and why, is printed at the end.
+Each file is one item here. What a single test skips, and why, is printed at the end. An image whose frozen package is
+that of a release has little of what the tests call: of it only the crypto is tested, from here (crypto_by_wire.py).
 """
 
 from pathlib import Path
 
+import crypto_by_wire
 import pytest
 from unit_on_target import UNIT, Lacking, Runner, run
 
@@ -12,16 +14,29 @@ from microbrew_host.board.packs import Compiler
 from microbrew_host.board.target import Target, build_directory
 
 FILES = sorted(path.name for path in UNIT.glob("test_*.py"))
+_SLIMMED = "the image has the package of a release, and not what the test calls"
 
 
 @pytest.fixture(scope="module")
-def runner(target: Target) -> Runner:
+def slimmed(target: Target) -> bool:
+    """Whether its package is that of a release."""
+    with target.repl() as repl:
+        return repl("try:\n from board import RELEASE\nexcept ImportError: RELEASE = False\nprint(RELEASE)") == "True"
+
+
+@pytest.fixture(scope="module")
+def runner(target: Target, slimmed: bool) -> Runner | crypto_by_wire.WireRunner:
+    if slimmed:
+        return crypto_by_wire.WireRunner(target)
     return Runner(target, Compiler(build_directory() / "mpy-cross/mpy-cross"))
 
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", FILES)
-def test_file(runner: Runner, name: str, outcomes) -> None:
+def test_file(runner: Runner | crypto_by_wire.WireRunner, slimmed: bool, name: str, outcomes) -> None:
+    if slimmed and name not in crypto_by_wire.FILES:
+        outcomes.add(f"all but {', '.join(crypto_by_wire.FILES)}", name, "skip", _SLIMMED)
+        pytest.skip(_SLIMMED)
     failed = []
     count = 0
     try:

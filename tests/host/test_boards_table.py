@@ -27,9 +27,9 @@ def test_the_page_is_as_generated():
 def test_what_was_not_tried_is_not_claimed():
     page = table.render([])
     for board, place in table.BOARDS.items():
-        assert row(page, board, place) == ["-"] * 6
+        assert row(page, board, place) == ["-"] * 7
         if place != "process":
-            assert row(page, board, "hardware") == ["-"] * 6
+            assert row(page, board, "hardware") == ["-"] * 7
 
 
 def test_a_board_is_where_it_ran():
@@ -37,15 +37,15 @@ def test_a_board_is_where_it_ran():
         [],
         [
             {"target": "nrf52840-emulated", "platform": "nrf52840dk", "boots": "pass", "join": "fail"},
-            {"target": "/dev/ttyACM3", "platform": "nrf52840dk", "boots": "pass", "flash": "pass"},
+            {"target": "/dev/ttyACM3", "platform": "nrf52840dk", "boots": "pass", "air": "pass", "flash": "pass"},
             {"target": "qemu_an386", "platform": "qemu_an386", "vectors": "pass"},
         ],
     )
     page = table.render(rows)
-    assert row(page, "nrf52840dk", "emulation") == ["yes", "yes", "-", "-", "NO", "-"]
-    assert row(page, "nrf52840dk", "hardware") == ["yes", "yes", "-", "-", "-", "yes"]
-    assert row(page, "qemu_an386", "QEMU") == ["-", "-", "-", "yes", "-", "-"]
-    assert row(page, "qemu_an386", "hardware") == ["-"] * 6
+    assert row(page, "nrf52840dk", "emulation") == ["yes", "yes", "-", "-", "NO", "-", "-"]
+    assert row(page, "nrf52840dk", "hardware") == ["yes", "yes", "-", "-", "-", "yes", "yes"]
+    assert row(page, "qemu_an386", "QEMU") == ["-", "-", "-", "yes", "-", "-", "-"]
+    assert row(page, "qemu_an386", "hardware") == ["-"] * 7
     assert "ttyACM3" not in page
 
 

@@ -601,6 +601,34 @@ def test_a_line_that_ends_ends_the_process_in_one_sentence(tmp_path):
     asyncio.run(scenario())
 
 
+def test_a_line_without_a_radio_is_named_and_nobody_is_told_that_all_is_ready(tmp_path):
+    master, slave = pty.openpty()
+
+    async def scenario():
+        async with jrc_support.running(jrc_support.make_registrar(tmp_path)) as server:
+            manage.add(server.database, server.journal, [manage.OneTouch(ROOT, PSK)], "6lbr", None)
+            coap, join = server.coap_port.local, server.jpy_port.local
+            where = f"serial:{os.ttyname(slave)}"
+            process = await Process.start(
+                "--store", make_store(tmp_path / "store"), "--radio", where,
+                "--jrc", f"{coap.host}:{coap.port}", "--jpy", f"{join.host}:{join.port}",
+            )  # fmt: skip
+            try:
+                said = await process.line("no radio answers")
+                assert said.startswith(f"border-router: radio {where}: ")
+                await wait_for(lambda: jrc_support.events(server, "joined"))
+                assert not any("ready" in line for line in process.lines)
+                # The radio comes late: its hello, as of docs/serial-radio.md.
+                os.write(master, bytes.fromhex("000581010101073c0880a5528500"))
+                await process.line("border-router: ready")
+            finally:
+                await process.stop()
+
+    asyncio.run(scenario())
+    os.close(slave)
+    os.close(master)
+
+
 @pytest.mark.parametrize(
     "radios",
     [(), ("--ether", "127.0.0.1:17754", "--radio", "serial:/dev/null"), ("--radio", "usb:1"), ("--radio", "tcp:1")],

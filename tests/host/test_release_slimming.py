@@ -136,6 +136,57 @@ print(_outer(1, named=2))
     assert said == [[4, 1, 5]]
 
 
+# Two methods, two texts, one of which looks as a short name does.
+OWN_NAMES = """
+import time
+from m import Thing, helper
+
+class Own(Thing):
+    def first(self, text, *, wanted=0):
+        self.value = "A" + text.upper()
+        return helper(self, wanted) + time.time()
+
+    def second(self):
+        return getattr(self, "looked_up")
+
+    def looked_up(self):
+        return self.value
+
+thing = Own()
+print(thing.first("B", wanted=2) > 0, thing.second()(), [name for name in (1, 2)])
+"""
+
+
+def run_both(left: dict[str, str]) -> list[object]:
+    """What a program of ``m.py`` and ``main.py`` prints."""
+    said: list[object] = []
+    scope: dict[str, Any] = {}
+    exec(left["m.py"], scope)  # noqa: S102
+    main = left["main.py"].split("\n", 2)
+    names = main[1].removeprefix("from m import ").split(", ")
+    exec("\n".join([main[0], main[2]]), {name: scope[name] for name in names} | {"print": lambda *a: said.extend(a)})  # noqa: S102
+    return said
+
+
+def test_public_names_are_short_only_when_it_is_known_which_are_others(tmp_path: Path) -> None:
+    sources = {"main": OWN_NAMES, "m": "class Thing:\n    pass\n\ndef helper(thing, count):\n    return count\n"}
+
+    def left(foreign: list[str] | None) -> dict[str, str]:
+        program = slim.Program(sources, ["main"], foreign=foreign)
+        assert len(set(program.names.values())) == len(program.names)
+        return {path: (tmp_path / path).read_text() for path in slim.write(program, tmp_path)}
+
+    plain = left(None)
+    short = left(["upper", "time", "value"])
+    assert run_both(plain) == run_both(short) == [True, "AB", [1, 2]]
+    for name in ("Thing", "helper", "Own", "first", "second", "wanted"):
+        assert name in plain["main.py"]
+        assert name not in short["main.py"]
+    # The interpreter's, another module's, looked up by a text, built in, special.
+    for name in ("upper", "value", "time", "looked_up", "getattr"):
+        assert name in short["main.py"]
+
+
 def test_the_default_of_a_parameter_is_the_outer_name(slimmed: Callable[..., dict[str, str]]) -> None:
     left = slimmed(main="size = int('3')\ndef f(size=size):\n    return size\nprint(f())")
     said: list[Any] = []

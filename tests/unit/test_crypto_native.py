@@ -205,8 +205,9 @@ class TestAgainstPure(unittest.TestCase):
 
 @unittest.skipIf(native is None, "no native module here: make native")
 class TestRelease(unittest.TestCase):
-    def test_a_release_picks_native(self):
-        self.assertEqual(crypto.load(release=True).name, "native")
+    def test_a_release_picks_what_is_in_c(self):
+        # Hardware takes AES over from it; the rest is this one's.
+        self.assertIn(crypto.load(release=True).name, ("hardware", "native"))
 
     def test_a_release_refuses_the_curve_that_is_done_in_python(self):
         release = crypto.load(release=True)

@@ -1,7 +1,7 @@
 """Crypto backend of chips with AES in hardware: AES-CCM by it, all else as the native backend does it.
 
-P-256, X25519 and SHA-256 have no hardware with public documentation there. ``random`` is ``os.urandom``, which on our
-ports is the chip's own generator, health-tested (boards/nrf52840dk/entropy.c).
+P-256, X25519 and SHA-256 are the native backend's also where a chip could do more. ``random`` is ``os.urandom``, which
+on our ports is the chip's own generator, health-tested (entropy.c of the board).
 """
 
 import microbrew_hardware as hardware

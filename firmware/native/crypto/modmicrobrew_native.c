@@ -1,8 +1,8 @@
 // The module microbrew_native: what microbrew.crypto.native wants of C, and no more. microbrew_native.pyi documents it.
 //
 // One source for two forms: linked into a port as a user C module, and a loadable .mpy, in which the interpreter is
-// reached through a table only. Arguments are checked here, sums are done behind p256.h, x25519.h and symmetric.h.
-// Results are allocated before a secret is touched, so that running out of memory leaves none behind.
+// reached through a table only. Arguments are checked here and in arguments.h, sums are done behind p256.h, x25519.h and
+// symmetric.h. Results are allocated before a secret is touched, so that running out of memory leaves none behind.
 
 #include <string.h>
 
@@ -13,51 +13,14 @@
 #include "py/runtime.h"
 #endif
 
+#include "arguments.h"
 #include "p256.h"
-#include "symmetric.h"
 #include "x25519.h"
 
-// The number that Linux has for it, and gives from its own AEADs for a forged message.
-enum { FORGED_EBADMSG = 74 };
-
-enum { HASH = 32, SCALAR = 32, POINT = 64, KEY = 16, NONCE = 13 };
-
-// The limits of RFC 3610 for L = 2, and of its short form of the length of aad.
-enum { MAX_PLAINTEXT = 0xFFFF, MAX_AAD = 0xFEFF };
-
-static mb_bytes_t buffer(mp_obj_t object) {
-    mp_buffer_info_t info;
-    mp_get_buffer_raise(object, &info, MP_BUFFER_READ);
-    return (mb_bytes_t) {info.buf, info.len};
-}
-
-static const uint8_t *buffer_of(mp_obj_t object, size_t len) {
-    mb_bytes_t bytes = buffer(object);
-    if (bytes.len != len) {
-        mp_raise_ValueError(MP_ERROR_TEXT("wrong length"));
-    }
-    return bytes.data;
-}
-
-// A bytes object whose content is written before anyone else sees it; the two forms have no other way in common.
-static mp_obj_t new_bytes(size_t len, uint8_t **data) {
-    mp_obj_str_t *object = mp_obj_malloc(mp_obj_str_t, &mp_type_bytes);
-    object->hash = 0;
-    object->len = 0;
-    object->data = NULL;
-    *data = m_malloc(len + 1);
-    (*data)[len] = 0;
-    object->data = *data;
-    object->len = len;
-    return MP_OBJ_FROM_PTR(object);
-}
+enum { HASH = 32, SCALAR = 32, POINT = 64 };
 
 static void raise_input(void) {
     mp_raise_ValueError(MP_ERROR_TEXT("not a key"));
-}
-
-static void raise_forged(void) {
-    mp_raise_OSError(FORGED_EBADMSG);
 }
 
 static mp_obj_t p256_public(mp_obj_t secret_in) {
@@ -169,7 +132,7 @@ static mp_obj_t hkdf_expand(mp_obj_t prk_in, mp_obj_t info_in, mp_obj_t length_i
     uint8_t *okm;
     mp_obj_t result;
     if (length < 0 || length > 255 * HASH) {
-        mp_raise_ValueError(MP_ERROR_TEXT("wrong length"));
+        raise_length();
     }
     result = new_bytes(length, &okm);
     mb_hkdf_expand(okm, length, prk, info);
@@ -177,37 +140,11 @@ static mp_obj_t hkdf_expand(mp_obj_t prk_in, mp_obj_t info_in, mp_obj_t length_i
 }
 static MP_DEFINE_CONST_FUN_OBJ_3(hkdf_expand_obj, hkdf_expand);
 
-// key, nonce, aad, data, tag_len: the checked arguments of both directions.
-typedef struct {
-    const uint8_t *key;
-    const uint8_t *nonce;
-    mb_bytes_t aad;
-    mb_bytes_t data;
-    size_t tag_len;
-} ccm_arguments_t;
-
-static void ccm_arguments(ccm_arguments_t *arguments, const mp_obj_t *in) {
-    mp_int_t tag_len = mp_obj_get_int(in[4]);
-    arguments->key = buffer_of(in[0], KEY);
-    arguments->nonce = buffer_of(in[1], NONCE);
-    arguments->aad = buffer(in[2]);
-    arguments->data = buffer(in[3]);
-    arguments->tag_len = tag_len;
-    if ((tag_len != 4 && tag_len != 8 && tag_len != 16) || arguments->aad.len > MAX_AAD) {
-        mp_raise_ValueError(MP_ERROR_TEXT("wrong length"));
-    }
-}
-
 static mp_obj_t ccm_seal(size_t n, const mp_obj_t *in) {
     ccm_arguments_t a;
     uint8_t *sealed;
-    mp_obj_t result;
+    mp_obj_t result = ccm_sealing(&a, in, &sealed);
     (void)n;
-    ccm_arguments(&a, in);
-    if (a.data.len > MAX_PLAINTEXT) {
-        mp_raise_ValueError(MP_ERROR_TEXT("wrong length"));
-    }
-    result = new_bytes(a.data.len + a.tag_len, &sealed);
     mb_ccm_seal(sealed, a.key, a.nonce, a.aad, a.data, a.tag_len);
     return result;
 }
@@ -216,16 +153,8 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ccm_seal_obj, 5, 5, ccm_seal);
 static mp_obj_t ccm_open(size_t n, const mp_obj_t *in) {
     ccm_arguments_t a;
     uint8_t *plaintext;
-    mp_obj_t result;
+    mp_obj_t result = ccm_opening(&a, in, &plaintext);
     (void)n;
-    ccm_arguments(&a, in);
-    if (a.data.len < a.tag_len) {
-        raise_forged();
-    }
-    if (a.data.len - a.tag_len > MAX_PLAINTEXT) {
-        mp_raise_ValueError(MP_ERROR_TEXT("wrong length"));
-    }
-    result = new_bytes(a.data.len - a.tag_len, &plaintext);
     if (!mb_ccm_open(plaintext, a.key, a.nonce, a.aad, a.data, a.tag_len)) {
         raise_forged();
     }

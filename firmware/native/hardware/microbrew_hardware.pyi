@@ -1,4 +1,4 @@
-"""AES-CCM by the chip's AES, in images for the nRF52840. The one user is microbrew.crypto.hardware.
+"""AES-CCM by the chip's AES, in images for the nRF52840 and the CC2652. The one user is microbrew.crypto.hardware.
 
 Arguments, results and errors are those of the functions of the same names in microbrew_native; besides, OSError(EIO)
 when the hardware does not answer. The key is in the hardware's reach during the call only.

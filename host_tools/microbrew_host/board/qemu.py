@@ -5,29 +5,20 @@ the process that started it.
 """
 
 import contextlib
-import ctypes
 import json
-import os
-import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-# Exit status of every emulator of ours whose power was cut (boards/qemu_an386/flash.c).
-POWER_CUT_STATUS = 86
-_PR_SET_PDEATHSIG = 1
+from microbrew_host.board.child import Child
+
 # QEMU looks once a second whether somebody has opened a pseudo-terminal, and before takes no input from it.
 _PTY_SECONDS = 1.1
 
 
 class QemuFailed(Exception):
     """The emulator did not start; the text holds what it said."""
-
-
-def die_with_parent() -> None:
-    """For preexec_fn: be killed when the parent ends."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def command(image: Path, console: str, radio: str, *, icount: bool = False, **options: object) -> list[str]:
@@ -49,7 +40,7 @@ def command(image: Path, console: str, radio: str, *, icount: bool = False, **op
     return [*argv, "-kernel", str(image)]
 
 
-class Qemu:
+class Qemu(Child):
     """A board that runs. ``console`` and ``radio`` are the paths of its UARTs 0 and 1.
 
     ``flash``: file that keeps the store. ``heap``: bytes. ``seed``: repeats os.urandom, for measurements. ``cut``,
@@ -77,23 +68,13 @@ class Qemu:
         options |= {"uptime": uptime, "speed": speed}
         # Stopped at first, until somebody listens.
         argv = [*command(image, "pty", radio, icount=icount, **options), "-S", "-qmp", "stdio"]
-        self._process = subprocess.Popen(  # noqa: S603 - our own words, no shell
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=die_with_parent,
-        )
-        self._held: list[int] = []
+        super().__init__(argv, stdin=subprocess.PIPE)
         try:
             self.qmp("qmp_capabilities")
             devices = {device["label"]: device["filename"] for device in self.qmp("query-chardev")}
             self.console = devices["console"].removeprefix("pty:")
             self.radio = devices["radio"].removeprefix("pty:")
-            # Held open, so that what the board says before anybody else opens them is kept.
-            terminals = [name.removeprefix("pty:") for name in devices.values() if name.startswith("pty:")]
-            self._held = [os.open(path, os.O_RDWR | os.O_NOCTTY) for path in terminals]
+            self._hold(name.removeprefix("pty:") for name in devices.values() if name.startswith("pty:"))
             time.sleep(_PTY_SECONDS)
             self.qmp("cont")
         except BaseException:
@@ -102,12 +83,12 @@ class Qemu:
 
     def qmp(self, command: str, **arguments: Any) -> Any:
         """What QEMU returns for a command of its machine protocol."""
-        stdin, stdout, stderr = self._process.stdin, self._process.stdout, self._process.stderr
-        assert stdin and stdout and stderr  # noqa: S101 - said for the type checker
+        stdin = self._process.stdin
+        assert stdin  # noqa: S101 - said for the type checker
         with contextlib.suppress(BrokenPipeError):
             stdin.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
             stdin.flush()
-        for line in stdout:
+        for line in self._said:
             try:
                 answer = json.loads(line)
             except json.JSONDecodeError:
@@ -116,22 +97,4 @@ class Qemu:
                 raise QemuFailed(answer["error"]["desc"])
             if "return" in answer:
                 return answer["return"]
-        raise QemuFailed(stderr.read().strip() or "QEMU ended")
-
-    def wait(self, timeout: float) -> int:
-        """Exit status of an emulator that ends by itself. Raises subprocess.TimeoutExpired."""
-        return self._process.wait(timeout)
-
-    def close(self) -> None:
-        """Pull the plug: what is not in the flash file by now is lost."""
-        self._process.kill()
-        self._process.communicate()
-        for descriptor in self._held:
-            os.close(descriptor)
-        self._held = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        raise QemuFailed(self._complaint() or "QEMU ended")

@@ -20,13 +20,15 @@ import select
 import signal
 import subprocess
 import tempfile
+import time
 import tty
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from microbrew_host.board.child import die_with_parent
 from microbrew_host.board.errors import BoardError
-from microbrew_host.board.qemu import Qemu, QemuFailed, die_with_parent
+from microbrew_host.board.qemu import Qemu, QemuFailed
 from microbrew_host.board.repl import Repl
 from microbrew_host.demo import parts
 from microbrew_host.demo.process import ProcessError
@@ -36,6 +38,7 @@ QEMU = "qemu_an386"
 STORE = "/store"
 _UNIX_HEAP = "8M"
 _START_SECONDS = 20.0
+_RETRY_SECONDS = 0.2
 
 
 class Target:
@@ -64,10 +67,20 @@ class Target:
         self._interrupt = interrupt
         self._close = close
 
-    def repl(self) -> Repl:
-        """Its REPL, a context; whatever program runs is interrupted."""
-        self._interrupt()
-        return Repl(self.console)
+    def repl(self, patience: float = 0) -> Repl:
+        """Its REPL, a context; whatever program runs is interrupted.
+
+        ``patience``: seconds that its port may be away, as on USB after a reset. Raises BoardError.
+        """
+        end = time.monotonic() + patience
+        while True:
+            try:
+                self._interrupt()
+                return Repl(self.console)
+            except BoardError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(_RETRY_SECONDS)
 
     def close(self) -> None:
         """Let go of it; an emulated one loses its power."""

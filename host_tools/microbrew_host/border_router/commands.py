@@ -44,6 +44,9 @@ def run(
     radio: Annotated[
         str | None, typer.Option(help="Instead of an ether: serial:PATH or tcp:HOST:PORT of a radio behind a line.")
     ] = None,
+    line_ms: Annotated[
+        int, typer.Option(help="Longest way of a frame to a --radio, and of its acknowledgement back.", min=1, max=5000)
+    ] = 30,
     pan: Annotated[str, typer.Option(help="PAN id.")] = "0xcafe",
     channel: Annotated[int, typer.Option(help="Radio channel.", min=11, max=26)] = 15,
     network_id: Annotated[str, typer.Option(help="Network identifier in hex; by default the PAN id.")] = "",
@@ -65,7 +68,7 @@ def run(
 
     if (ether is None) == (radio is None):
         raise typer.BadParameter("one of --ether and --radio is wanted")
-    open_radio = opener(None if ether is None else _address(ether), radio)
+    open_radio = opener(None if ether is None else _address(ether), radio, line_ms)
     pan_id = _number(pan)
     join_socket = resolve(_address(jpy))
     settings = Settings(

@@ -18,10 +18,13 @@ from microbrew.mac.link import Link
 from microbrew_host.border_router.flows import FlowKey, HostAddress
 from microbrew_host.border_router.join_jrc import JOIN_FLOW, JoinJrc
 from microbrew_host.border_router.mesh import BorderRouter, Settings
-from microbrew_host.border_router.radio import HostRadio, clock, on_readable
+from microbrew_host.border_router.radio import HostRadio, clock, is_there, on_readable
 from microbrew_host.border_router.uplink import SocketUplink
+from microbrew_host.radio_line import LineRadio
 
 _MAX_WAIT_MS = 1000
+# A radio behind a line is asked each second until it says hello.
+_RADIO_PATIENCE_MS = 3000
 
 
 def say(text: str) -> None:
@@ -39,10 +42,11 @@ class Process:
         self._selector = selectors.DefaultSelector()
         self._stopping = False
         self._is_ready = False
+        self._silent_at: int | None = clock() + _RADIO_PATIENCE_MS
         self._uplink = SocketUplink(self._selector, self._on_datagram)
         self._radio = open_radio(identity.eui64)
         self._selector.register(self._radio.fileno(), selectors.EVENT_READ, on_readable(self._radio))
-        link = Link(self._radio, crypto, Reserved(store, "seq-link", Config().link_counter_step))
+        link = self._link = Link(self._radio, crypto, Reserved(store, "seq-link", Config().link_counter_step))
         self._router = BorderRouter(link, crypto.random, self._uplink, settings, say)
         self._join = JoinJrc(
             crypto,
@@ -75,7 +79,8 @@ class Process:
     def _step(self) -> None:
         now = clock()
         dues = [due for due in (self._router.poll(now), self._join.poll(now)) if due is not None]
-        if self._router.running and not self._is_ready:
+        self._watch_radio(now)
+        if self._router.running and not self._is_ready and is_there(self._radio):
             self._is_ready = True
             settings = self._router.settings
             prefix = addr.text(settings.prefix + bytes(8))
@@ -84,6 +89,14 @@ class Process:
         wait = min([due - now for due in dues] + [_MAX_WAIT_MS])
         for key, _ in self._selector.select(max(wait, 0) / 1000):
             key.data()
+
+    def _watch_radio(self, now: int) -> None:
+        """Tell, once, of a line without a radio: everything else would look well, and nobody be heard."""
+        if is_there(self._radio):
+            self._silent_at = None
+        elif self._silent_at is not None and now >= self._silent_at and isinstance(self._radio, LineRadio):
+            self._silent_at = None
+            say(f"radio {self._radio.where}: no radio answers; is a board with the bridge image there?")
 
     def _on_datagram(self, flow: FlowKey, remote: HostAddress, datagram: bytes) -> None:
         now = clock()
@@ -95,6 +108,9 @@ class Process:
     def _report(self) -> None:
         router = self._router
         counters = {**router.counters, **router.relay.counters, **router.net.counters, **router.root.counters}
+        counters.update((f"link_{name}", value) for name, value in self._link.counters.items())
+        if isinstance(self._radio, LineRadio):
+            counters.update((f"radio_{name.removeprefix('radio_')}", n) for name, n in self._radio.counters.items())
         print(  # noqa: T201
             "border-router: ended " + " ".join(f"{name}={counters[name]}" for name in sorted(counters)),
             file=sys.stderr,

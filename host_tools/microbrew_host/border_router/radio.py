@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from microbrew.radio.zep import ZepRadio
 from microbrew_host.border_router.flows import HostAddress
-from microbrew_host.radio_line import LineRadio, check
+from microbrew_host.radio_line import LINE_MS, LineRadio, check
 
 HostRadio = ZepRadio | LineRadio
 
@@ -17,15 +17,23 @@ def clock() -> int:
     return time.monotonic_ns() // 1000000
 
 
-def opener(ether: HostAddress | None, line: str | None) -> Callable[[bytes], HostRadio]:
-    """A function that makes the radio for an EUI-64: at ``ether``, or on ``line``. Raises ValueError for ``line``."""
+def opener(ether: HostAddress | None, line: str | None, line_ms: int = LINE_MS) -> Callable[[bytes], HostRadio]:
+    """A function that makes the radio for an EUI-64: at ``ether``, or on ``line``. Raises ValueError for ``line``.
+
+    ``line_ms``: longest way of a frame on the line, and of its acknowledgement back.
+    """
     if line is not None:
         check(line)
-        return lambda eui64: LineRadio(eui64, line)
+        return lambda eui64: LineRadio(eui64, line, line_ms=line_ms)
     if ether is None:
         raise ValueError("no radio")
     host, port = ether
     return lambda eui64: ZepRadio(eui64, host, port, clock, lambda: time.time_ns() // 1000000)
+
+
+def is_there(radio: HostRadio) -> bool:
+    """Whether frames can come and go: an ether always takes them, a radio behind a line must have said hello."""
+    return radio.is_up if isinstance(radio, LineRadio) else True
 
 
 def on_readable(radio: HostRadio) -> Callable[[], None]:

@@ -48,10 +48,14 @@ def ether(port: int, topology: Path, pcap: Path, loss: float, seed: int) -> list
     )
 
 
-def border_router(store: Path, ether_port: int, coap: int, jpy: int, *options: object) -> list[str]:
-    """A border router between the air and the JRC's two ports; ``options`` say which network it is."""
+def border_router(store: Path, ether_port: int | None, coap: int, jpy: int, *options: object) -> list[str]:
+    """A border router between the air and the JRC's two ports; ``options`` say which network it is.
+
+    Without an ether they also name its ``--radio``.
+    """
+    ether = () if ether_port is None else ("--ether", f"{LOOPBACK}:{ether_port}")
     return microbrew(
-        *("border-router", "--store", store, "--ether", f"{LOOPBACK}:{ether_port}", "--channel", CHANNEL),
+        *("border-router", "--store", store, *ether, "--channel", CHANNEL),
         *("--jrc", f"{LOOPBACK}:{coap}", "--jpy", f"{LOOPBACK}:{jpy}", *options),
     )
 

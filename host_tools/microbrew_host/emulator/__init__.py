@@ -4,7 +4,7 @@
 docs/emulation.md says what is modelled, where the timings come from, and what differs from hardware.
 """
 
-from microbrew_host.board.qemu import POWER_CUT_STATUS
+from microbrew_host.board.child import POWER_CUT_STATUS
 from microbrew_host.emulator.emulator import Emulator, EmulatorFailed
 
 __all__ = ["POWER_CUT_STATUS", "Emulator", "EmulatorFailed"]

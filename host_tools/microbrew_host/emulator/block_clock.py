@@ -1,4 +1,4 @@
-"""Counts cycles block by block and ends a run in time: in C, compiled at first use, or in Python where there is no gcc.
+"""Counts cycles block by block and ends a run in time: in C, or in Python where there is no compiler.
 
 A block (of Unicorn: code without a jump into or out of it, up to some hundred instructions) is counted when it
 starts, so that the time which a peripheral sees may be ahead by the rest of the block. What a block costs is computed
@@ -6,23 +6,18 @@ once; code in RAM that is replaced by other code of the same address and length 
 """
 
 import ctypes
-import hashlib
-import os
-import shutil
-import subprocess
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from unicorn import UC_HOOK_BLOCK, Uc, UcError
+from unicorn import UC_HOOK_BLOCK, Uc
 from unicorn.arm_const import UC_ARM_REG_BASEPRI, UC_ARM_REG_FAULTMASK, UC_ARM_REG_PRIMASK
 from unicorn.unicorn_py3.unicorn import uclib
 
+from microbrew_host.emulator import native
 from microbrew_host.emulator.instruction_cost import block_cost
+from microbrew_host.emulator.native import add_hook
 from microbrew_host.emulator.schedule import NEVER
 
 NOTHING_PENDS = 256
-_SOURCE = Path(__file__).with_name("block_clock.c")
 _READ = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint32)
 
 
@@ -48,29 +43,6 @@ class State(ctypes.Structure):
     ]
 
 
-def _compiled() -> ctypes.CDLL | None:
-    """The C version; None without a compiler."""
-    if os.environ.get("MICROBREW_EMULATOR_PYTHON"):
-        return None
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        return None
-    source = _SOURCE.read_bytes()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "microbrew"
-    library = cache / f"block-clock-{hashlib.sha256(source).hexdigest()[:16]}.so"
-    try:
-        if not library.exists():
-            cache.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=cache) as directory:
-                made = Path(directory) / "made.so"
-                command = [compiler, "-O2", "-shared", "-fPIC", "-o", str(made), str(_SOURCE)]
-                subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own words, no shell
-                made.replace(library)
-        return ctypes.CDLL(str(library))
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
 class BlockClock:
     """The hook of one processor. ``state`` is read and written by it and by the hook."""
 
@@ -78,7 +50,7 @@ class BlockClock:
 
     def __init__(self, uc: Uc) -> None:
         self._uc = uc
-        library = _compiled()
+        library = native.library()
         self.native = library is not None
         if library is not None:
             self._start_native(library)
@@ -100,13 +72,7 @@ class BlockClock:
         state.cost = ctypes.cast(self._cost, ctypes.c_void_p).value
         state.primask, state.basepri, state.faultmask = UC_ARM_REG_PRIMASK, UC_ARM_REG_BASEPRI, UC_ARM_REG_FAULTMASK
         self.state = state
-        handle = ctypes.c_size_t()
-        hook = ctypes.cast(library.clock_block, ctypes.c_void_p)
-        status = uclib.uc_hook_add(
-            self._uc._uch, ctypes.byref(handle), UC_HOOK_BLOCK, hook, ctypes.byref(self._memory), 1, 0
-        )
-        if status:
-            raise UcError(status)
+        add_hook(self._uc, UC_HOOK_BLOCK, library.clock_block, self._memory)
 
     def _native_cost(self, address: int, size: int) -> int:
         cycles, count, sev = block_cost(bytes(self._uc.mem_read(address, size)))

@@ -22,6 +22,9 @@ from microbrew_host.emulator.zep_air import ZepAir
 
 # Virtual time between two looks at consoles and air while the processor is busy.
 _SLICE_S = 0.001
+_SLICE_ALONE_S = 0.01
+# A sleep as short as this is not waited for where nobody else has a part in the board's time: two bytes of the console.
+_NAP_S = 0.0002
 _LONGEST_WAIT_S = 1.0
 # What a probe takes from its host before the board has had it; further bytes stay with who writes them.
 _PROBE_BYTES = 512
@@ -51,7 +54,11 @@ class Chip(Protocol):
 
 
 class Board:
-    """``air``: None for a radio that nobody hears. ``consoles``: the other ends of UART 0, UART 1."""
+    """``air``: None for a radio that nobody hears. ``consoles``: the other ends of UART 0, UART 1.
+
+    In an air the board keeps pace with wall time, which is the others' time. Without one it is ahead as far as it gets
+    while it has something to do; only its sleep takes as long as wall time.
+    """
 
     def __init__(self, chip: Chip, air: ZepAir | None, consoles: list[Console]) -> None:
         self.chip = chip
@@ -70,14 +77,25 @@ class Board:
     def run(self) -> None:
         """Go on until ``stop``. Raises PowerCut, Misuse, Lockup."""
         core = self.chip.core
-        piece = core.cycles(_SLICE_S)
+        piece = core.cycles(_SLICE_ALONE_S if self._air is None else _SLICE_S)
+        nap = core.cycles(_NAP_S)
         core.power_on()
         while not self._stopped:
             self._sleep_until_now()
-            allowed = self._pace.allowed(core.now)
-            if allowed > core.now:
-                core.run(min(allowed, core.now + piece))
+            if self._hurries():
+                core.run(core.now + piece, nap)
+                self._pace.meet(core.now)
+            else:
+                allowed = self._pace.allowed(core.now)
+                if allowed > core.now:
+                    core.run(min(allowed, core.now + piece))
             self._exchange(self._rest())
+
+    def _hurries(self) -> bool:
+        core = self.chip.core
+        if self._air is not None:
+            return False
+        return not core.sleeping or core.schedule.next_time() - core.now <= core.cycles(_NAP_S)
 
     def _sleep_until_now(self) -> None:
         # Time slept is no lag.
@@ -89,6 +107,8 @@ class Board:
 
     def _rest(self) -> float:
         core = self.chip.core
+        if self._hurries():
+            return 0.0
         if not core.sleeping:
             return min(self._pace.seconds_until(core.now), _SLICE_S)
         return min(self._pace.seconds_until(core.schedule.next_time()), _LONGEST_WAIT_S)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from microbrew.errors import MicrobrewError
-from microbrew_host.board.qemu import POWER_CUT_STATUS
+from microbrew_host.board.child import POWER_CUT_STATUS
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

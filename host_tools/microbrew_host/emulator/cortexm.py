@@ -60,10 +60,13 @@ from unicorn.arm_const import (
     UC_ARM_REG_XPSR,
     UC_CPU_ARM_CORTEX_M4,
 )
+from unicorn.unicorn_py3.unicorn import MMIO_READ_CFUNC, MMIO_WRITE_CFUNC, uclib
 
 from microbrew_host.emulator.block_clock import NOTHING_PENDS, BlockClock
+from microbrew_host.emulator.data_memory import DataMemory
 from microbrew_host.emulator.peripheral import BusFault, Peripheral
-from microbrew_host.emulator.schedule import Action, Event, Schedule
+from microbrew_host.emulator.registers import RegisterGroup, Registers
+from microbrew_host.emulator.schedule import NEVER, Action, Event, Schedule
 from microbrew_host.emulator.system_control import (
     BFARVALID,
     BUS_FAULT,
@@ -129,11 +132,17 @@ class CortexM:
         self.uc.ctl_set_cpu_model(UC_CPU_ARM_CORTEX_M4)
         self._clock = BlockClock(self.uc)
         self.state = self._clock.state
+        self._registers = Registers(self.uc)
+        self._frame = RegisterGroup(self.uc, _FRAME)
+        self._restored = RegisterGroup(self.uc, _FRAME[:6])
+        self._floats = RegisterGroup(self.uc, _D, bits=64)
+        self._data = DataMemory(self.uc, self.state)
         self.schedule = Schedule()
         self.nvic = Nvic(self, irqs, priority_bits)
         self.scb = SystemControl(self, _CPUID_M4)
         self.peripherals: list[Peripheral] = []
         self._pages: dict[int, list[Peripheral]] = {}
+        self._callbacks: list[Any] = []
         # Where code starts after a reset; the vector table is read there.
         self.reset_vector = 0
         self.reset_reason = "power"
@@ -154,7 +163,8 @@ class CortexM:
         self._poll: tuple[int, int] = (0, 0)
         self._poll_cycle = self._poll_period = self._polls = 0
         self.uc.hook_add(UC_HOOK_INTR, self._on_interrupt)
-        self.uc.hook_add(UC_HOOK_MEM_INVALID, self._on_invalid)
+        self._ram: list[tuple[int, int]] = []
+        self._hooked = False
         self.add(self.scb)
         self.add(CycleCounter())
 
@@ -202,6 +212,9 @@ class CortexM:
 
     def add_memory(self, base: int, size: int, writable: bool = True, pointer: int | None = None) -> None:
         """Map RAM, or flash that ``on_protected_write`` guards; ``pointer``: the host's memory that holds it."""
+        if writable:
+            self._ram.append((base, base + size))
+            self._data.add(base, size)
         permissions = UC_PROT_ALL if writable else UC_PROT_ALL & ~2
         if pointer is None:
             self.uc.mem_map(base, size, permissions)
@@ -235,7 +248,23 @@ class CortexM:
                     return block
             return None
 
-        def read(_uc: Uc, offset: int, size: int, _: Any) -> int:
+        # Not by the binding's mmio_map, whose two layers around each of these cost as much as they do.
+        @MMIO_READ_CFUNC
+        def read(_handle: int, offset: int, size: int, _: Any) -> int:
+            try:
+                return load(offset, size)
+            except BaseException as error:
+                self._hook_failed(error)
+                return 0
+
+        @MMIO_WRITE_CFUNC
+        def write(_handle: int, offset: int, size: int, value: int, _: Any) -> None:
+            try:
+                store(offset, size, value)
+            except BaseException as error:
+                self._hook_failed(error)
+
+        def load(offset: int, size: int) -> int:
             block = blocks[0] if len(blocks) == 1 else find(page + offset)
             if block is None:
                 return 0
@@ -250,7 +279,7 @@ class CortexM:
                 return value & 0xFFFFFFFF
             return value >> (at & 3) * 8 & (1 << size * 8) - 1
 
-        def write(_uc: Uc, offset: int, size: int, value: int, _: Any) -> None:
+        def store(offset: int, size: int, value: int) -> None:
             block = blocks[0] if len(blocks) == 1 else find(page + offset)
             if block is None:
                 return
@@ -264,7 +293,16 @@ class CortexM:
             except BusFault:
                 self._fail_access(page + offset)
 
-        self.uc.mmio_map(page, 0x1000, read, None, write, None)
+        status = uclib.uc_mmio_map(self.uc._uch, page, 0x1000, read, 0, write, 0)
+        if status:
+            raise UcError(status)
+        # Unicorn keeps pointers to them.
+        self._callbacks += read, write
+
+    def _hook_failed(self, error: BaseException) -> None:
+        if self.uc._hook_exception is None:
+            self.uc._hook_exception = error
+        self.uc.emu_stop()
 
     def _polled(self, address: int, value: int) -> None:
         """Time passes over a loop that reads one register until it changes, in whole turns of the loop."""
@@ -286,6 +324,17 @@ class CortexM:
                 self.state.cycles += turns * period
                 self._poll_cycle = self.state.cycles
 
+    def _hook_invalid(self) -> None:
+        # Everywhere but in RAM, where no access is invalid: memory with a hook is slow to write.
+        if self._hooked:
+            return
+        self._hooked = True
+        begin = 0
+        for base, end in [*sorted(self._ram), (1 << 32, 0)]:
+            if base > begin:
+                self.uc.hook_add(UC_HOOK_MEM_INVALID, self._on_invalid, None, begin, base - 1)
+            begin = end
+
     def _fail_access(self, address: int) -> None:
         self._bad_address = address
         self._bus_fault = True
@@ -295,6 +344,7 @@ class CortexM:
 
     def power_on(self) -> None:
         """Start from the vector table, with everything as after power came."""
+        self._hook_invalid()
         self._reset("power")
 
     def request_reset(self, reason: str) -> None:
@@ -313,22 +363,23 @@ class CortexM:
         for block in self.peripherals:
             block.reset()
         uc = self.uc
-        uc.reg_write(UC_ARM_REG_IPSR, 0)
+        self._registers.write(UC_ARM_REG_IPSR, 0)
         for register in (UC_ARM_REG_CONTROL, UC_ARM_REG_PRIMASK, UC_ARM_REG_BASEPRI, UC_ARM_REG_FAULTMASK):
-            uc.reg_write(register, 0)
+            self._registers.write(register, 0)
         for register in range(UC_ARM_REG_R0, UC_ARM_REG_R12 + 1):
-            uc.reg_write(register, 0)
+            self._registers.write(register, 0)
         stack, start = struct.unpack("<II", uc.mem_read(self.reset_vector, 8))
-        uc.reg_write(UC_ARM_REG_XPSR, _THUMB)
-        uc.reg_write(UC_ARM_REG_MSP, stack & ~3)
-        uc.reg_write(UC_ARM_REG_LR, 0xFFFFFFFF)
-        uc.reg_write(UC_ARM_REG_PC, start | 1)
+        self._registers.write(UC_ARM_REG_XPSR, _THUMB)
+        self._registers.write(UC_ARM_REG_MSP, stack & ~3)
+        self._registers.write(UC_ARM_REG_LR, 0xFFFFFFFF)
+        self._registers.write(UC_ARM_REG_PC, start | 1)
         self.scb.vtor = self.reset_vector
 
     # Running
 
-    def run(self, until: int) -> None:
-        """Go on to cycle ``until``, a few cycles more, or until ``stop``. Raises Lockup, and what peripherals raise."""
+    def run(self, until: int, nap: int = NEVER) -> None:
+        """Go on to cycle ``until``, a few cycles more, or until ``stop``; or until it is asleep for more than ``nap``
+        cycles. Raises Lockup, and what peripherals raise."""
         state = self.state
         self._until = until
         while state.cycles < self._until:
@@ -336,9 +387,10 @@ class CortexM:
             if self._reset_requested is not None:
                 self._reset(self._reset_requested)
             if self._sleeping and not self._wakes():
-                next_time = min(self._until, self.schedule.next_time())
-                if next_time > state.cycles:
-                    state.cycles = next_time
+                next_time = self.schedule.next_time()
+                if next_time - state.cycles > nap:
+                    return
+                state.cycles = max(state.cycles, min(self._until, next_time))
                 continue
             self._sleeping = False
             if state.pending < state.running and self._unmasked():
@@ -352,9 +404,11 @@ class CortexM:
         uc = self.uc
         self._interrupt = -1
         self.state.stopped = 0
+        if self._data.state.changed:
+            self._data.renew()
         error = 0
         try:
-            uc.emu_start(uc.reg_read(UC_ARM_REG_PC) | 1, _NOWHERE)
+            uc.emu_start(self._registers.read(UC_ARM_REG_PC) | 1, _NOWHERE)
         except UcError as failure:
             # The binding forgets what a hook raised if the run ended by an error.
             if uc._hook_exception is not None:
@@ -372,7 +426,7 @@ class CortexM:
                 self._sleeping = True
                 self._waiting_for_event = False
             return
-        pc = uc.reg_read(UC_ARM_REG_PC)
+        pc = self._registers.read(UC_ARM_REG_PC)
         if pc >= 0xFFFFFF00 and (error in _FETCH or self._interrupt == _EXCEPTION_EXIT):
             self._return(pc | 1)
         elif error == UC_ERR_INSN_INVALID and self._behind() == _WFE:
@@ -393,11 +447,11 @@ class CortexM:
             raise UcError(error)
 
     def _behind(self) -> bytes:
-        return bytes(self.uc.mem_read(self.uc.reg_read(UC_ARM_REG_PC) - 2, 2))
+        return bytes(self.uc.mem_read(self._registers.read(UC_ARM_REG_PC) - 2, 2))
 
     def _handle(self, interrupt: int) -> None:
         if interrupt == _EXCEPTION_EXIT:
-            self._return(self.uc.reg_read(UC_ARM_REG_PC) | 1)
+            self._return(self._registers.read(UC_ARM_REG_PC) | 1)
         elif interrupt == _SWI:
             self._synchronous(SVCALL)
         elif interrupt == _BKPT:
@@ -421,7 +475,7 @@ class CortexM:
 
     def current_exception(self) -> int:
         """Number of what runs, 0 in thread mode."""
-        return int(self.uc.reg_read(UC_ARM_REG_IPSR))
+        return self._registers.read(UC_ARM_REG_IPSR)
 
     def interrupt_arrived(self, enabled: bool) -> None:
         """From the NVIC: something pends that did not before."""
@@ -430,12 +484,11 @@ class CortexM:
             self.state.event = 1
 
     def _boost(self) -> int:
-        uc = self.uc
-        if uc.reg_read(UC_ARM_REG_FAULTMASK) & 1:
+        if self._registers.read(UC_ARM_REG_FAULTMASK) & 1:
             return -1
-        if uc.reg_read(UC_ARM_REG_PRIMASK) & 1:
+        if self._registers.read(UC_ARM_REG_PRIMASK) & 1:
             return 0
-        return int(uc.reg_read(UC_ARM_REG_BASEPRI) & 0xFF) or NOTHING_PENDS
+        return int(self._registers.read(UC_ARM_REG_BASEPRI) & 0xFF) or NOTHING_PENDS
 
     def _unmasked(self) -> bool:
         return bool(self.state.pending < self._boost())
@@ -448,12 +501,11 @@ class CortexM:
         if state.pending >= state.running:
             return False
         # PRIMASK keeps an interrupt from being taken, not from waking.
-        basepri = self.uc.reg_read(UC_ARM_REG_BASEPRI) & 0xFF
+        basepri = self._registers.read(UC_ARM_REG_BASEPRI) & 0xFF
         return not basepri or state.pending < basepri
 
     def _enter(self, number: int, tail: bool) -> None:
-        uc = self.uc
-        control = uc.reg_read(UC_ARM_REG_CONTROL)
+        control = self._registers.read(UC_ARM_REG_CONTROL)
         handler = bool(self.nvic.active)
         with_floats = bool(control & _CONTROL_FPCA) and self.scb.float_frames
         link = 0xFFFFFFE1 if with_floats else 0xFFFFFFF1
@@ -470,20 +522,20 @@ class CortexM:
     def _start_handler(self, number: int, link: int, control: int) -> None:
         uc = self.uc
         self.nvic.enter(number)
-        xpsr = uc.reg_read(UC_ARM_REG_XPSR) & ~_IT_BITS & ~0x1FF | _THUMB | number
-        uc.reg_write(UC_ARM_REG_XPSR, xpsr)
-        uc.reg_write(UC_ARM_REG_CONTROL, control & 1)
-        uc.reg_write(UC_ARM_REG_LR, link)
+        xpsr = self._registers.read(UC_ARM_REG_XPSR) & ~_IT_BITS & ~0x1FF | _THUMB | number
+        self._registers.write(UC_ARM_REG_XPSR, xpsr)
+        self._registers.write(UC_ARM_REG_CONTROL, control & 1)
+        self._registers.write(UC_ARM_REG_LR, link)
         state = self.state
         if self.scb.vtor < state.busy_below and state.cycles < state.busy_until:
             state.cycles = state.busy_until
         vector = struct.unpack("<I", uc.mem_read(self.scb.vtor + 4 * number, 4))[0]
-        uc.reg_write(UC_ARM_REG_PC, vector | 1)
+        self._registers.write(UC_ARM_REG_PC, vector | 1)
 
     def _push(self, with_floats: bool) -> bool:
         uc = self.uc
-        registers = list(uc.reg_read_batch(_FRAME))
-        stack = uc.reg_read(UC_ARM_REG_SP)
+        registers = self._frame.read()
+        stack = self._registers.read(UC_ARM_REG_SP)
         frame = stack - (0x68 if with_floats else 0x20)
         if self.scb.ccr & 0x200 and frame & 4:
             frame -= 4
@@ -493,8 +545,8 @@ class CortexM:
         registers[6] &= ~1
         data = struct.pack("<8I", *registers)
         if with_floats:
-            data += struct.pack("<8QII", *uc.reg_read_batch(_D), uc.reg_read(UC_ARM_REG_FPSCR), 0)
-        uc.reg_write(UC_ARM_REG_SP, frame & 0xFFFFFFFF)
+            data += struct.pack("<8QII", *self._floats.read(), self._registers.read(UC_ARM_REG_FPSCR), 0)
+        self._registers.write(UC_ARM_REG_SP, frame & 0xFFFFFFFF)
         try:
             uc.mem_write(frame & 0xFFFFFFFF, data)
         except UcError:
@@ -506,17 +558,17 @@ class CortexM:
         uc = self.uc
         self.nvic.leave(self.current_exception())
         if self.current_exception() != 2:
-            uc.reg_write(UC_ARM_REG_FAULTMASK, 0)
+            self._registers.write(UC_ARM_REG_FAULTMASK, 0)
         to_handler = not link & 8
         if self.state.pending < self.state.running and self._unmasked():
             # Tail chaining: the frame stays where it is.
-            uc.reg_write(UC_ARM_REG_LR, link)
-            self._start_handler(self.nvic.next, link, uc.reg_read(UC_ARM_REG_CONTROL))
+            self._registers.write(UC_ARM_REG_LR, link)
+            self._start_handler(self.nvic.next, link, self._registers.read(UC_ARM_REG_CONTROL))
             self.state.cycles += _TAIL_CYCLES
             return
         with_floats = not link & 0x10
         on_process_stack = bool(link & 4) and not to_handler
-        frame = uc.reg_read(UC_ARM_REG_PSP if on_process_stack else UC_ARM_REG_MSP)
+        frame = self._registers.read(UC_ARM_REG_PSP if on_process_stack else UC_ARM_REG_MSP)
         try:
             data = bytes(uc.mem_read(frame, 0x68 if with_floats else 0x20))
         except UcError:
@@ -525,19 +577,19 @@ class CortexM:
         registers = list(struct.unpack("<8I", data[:0x20]))
         xpsr = registers[7]
         stack = frame + len(data) + (4 if xpsr & 1 << 9 else 0)
-        uc.reg_write(UC_ARM_REG_PSP if on_process_stack else UC_ARM_REG_MSP, stack)
-        control = uc.reg_read(UC_ARM_REG_CONTROL) & 1
+        self._registers.write(UC_ARM_REG_PSP if on_process_stack else UC_ARM_REG_MSP, stack)
+        control = self._registers.read(UC_ARM_REG_CONTROL) & 1
         number = xpsr & 0x1FF if to_handler else 0
-        uc.reg_write(UC_ARM_REG_XPSR, xpsr & 0xFF0FFC00 & ~(1 << 9) | _THUMB | number)
+        self._registers.write(UC_ARM_REG_XPSR, xpsr & 0xFF0FFC00 & ~(1 << 9) | _THUMB | number)
         control |= _CONTROL_SPSEL if on_process_stack else 0
         control |= _CONTROL_FPCA if with_floats else 0
-        uc.reg_write(UC_ARM_REG_CONTROL, control)
+        self._registers.write(UC_ARM_REG_CONTROL, control)
         if with_floats:
             values = struct.unpack("<8QII", data[0x20:])
-            uc.reg_write_batch(tuple(zip(_D, values[:8], strict=True)))
-            uc.reg_write(UC_ARM_REG_FPSCR, values[8])
-        uc.reg_write_batch(tuple(zip(_FRAME[:6], registers[:6], strict=True)))
-        uc.reg_write(UC_ARM_REG_PC, registers[6] | 1)
+            self._floats.write(values[:8])
+            self._registers.write(UC_ARM_REG_FPSCR, values[8])
+        self._restored.write(registers[:6])
+        self._registers.write(UC_ARM_REG_PC, registers[6] | 1)
         self.state.event = 1
         self.state.cycles += _RETURN_CYCLES
         if not to_handler and self.scb.scr & 2:
@@ -558,7 +610,7 @@ class CortexM:
         self.scb.hfsr |= status
         if min(self.state.running, self._boost()) <= -1:
             if self.on_lockup is None:
-                raise Lockup(f"fault in a fault handler at {self.uc.reg_read(UC_ARM_REG_PC):#x}")
+                raise Lockup(f"fault in a fault handler at {self._registers.read(UC_ARM_REG_PC):#x}")
             self.on_lockup()
             return
         self._enter(HARD_FAULT, tail=False)

@@ -1,4 +1,4 @@
-"""Virtual time beside wall time: never ahead of it, and not chasing it."""
+"""Virtual time beside wall time: not ahead of it, unless it is let off, and not chasing it."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ class Pace:
             self._origin += lag / self._hz
             cycle -= lag
         return cycle
+
+    def meet(self, now: int) -> None:
+        """Let a processor that is ahead off what it is ahead: wall time has reached its cycle ``now``."""
+        ahead = now - self.reached()
+        if ahead > 0:
+            self._origin -= ahead / self._hz
 
     def seconds_until(self, cycle: int) -> float:
         """Wall time until a cycle is allowed, not negative."""

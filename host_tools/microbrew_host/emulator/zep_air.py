@@ -27,8 +27,8 @@ from microbrew_host.emulator.cortexm import CortexM
 from microbrew_host.emulator.frame_check import frame_check
 from microbrew_host.emulator.schedule import Event
 
-# As long as other nodes of this air wait (microbrew.radio.zep).
-ACK_WALL_S = 0.06
+# Longer than other nodes of this air wait: to the board it is no time, and their machine may be busy.
+ACK_WALL_S = 0.25
 _TURNAROUND_NS = 192_000
 # Turnaround, acknowledgement of 11 bytes, and some for the receiver to be back.
 _GAP_NS = 192_000 + 352_000 + 500_000

@@ -176,9 +176,11 @@ def _order_of(record: dict[int, Any] | None) -> Order | None:
 
 
 def _chip_order(wire: Wire) -> Order | None:
-    number = wire.chip_number()
+    number, is_eui64 = wire.chip_number()
     if len(number) != 8:
         return None
+    if is_eui64:
+        return Order.of(number)
     # Unique, but out of nobody's block: of a single device, administered locally.
     return Order.of(bytes([number[0] & ~_GROUP | _LOCAL]) + number[1:])
 

@@ -18,8 +18,23 @@ _SETUP = """
 from microbrew import cbor, crypto
 from microbrew.identity import provision
 from microbrew.identity.store import Store
+try:
+    from board import RELEASE
+except ImportError:
+    RELEASE = False
+def _crypto(): return crypto.load(release=RELEASE)
 def _say(value): print("@" + cbor.encode(value).hex())
 def _store(): return Store(%r)
+"""
+
+_CHIP_NUMBER = """
+try:
+    from board import EUI64
+except ImportError:
+    EUI64 = False
+try:
+    import machine; print(machine.unique_id().hex(), EUI64, sep=",")
+except (ImportError, AttributeError): print(",")
 """
 
 
@@ -35,10 +50,10 @@ class Wire:
         found = self._repl("import os\ntry:\n os.urandom(1); print(1)\nexcept Exception: print(0)")
         return found == "1"
 
-    def chip_number(self) -> bytes:
-        """``machine.unique_id()``, empty if the board has none."""
-        code = "try:\n import machine; print(machine.unique_id().hex())\nexcept (ImportError, AttributeError): print()"
-        return bytes.fromhex(self._repl(code))
+    def chip_number(self) -> tuple[bytes, bool]:
+        """``machine.unique_id()``, empty if the board has none; whether it is an EUI-64 out of its maker's block."""
+        number, is_eui64 = self._repl(_CHIP_NUMBER).split(",")
+        return bytes.fromhex(number), is_eui64 == "True"
 
     def status(self) -> tuple[dict[int, Any] | None, dict[int, Any] | None]:
         """What is no secret of the records ``factory`` and ``factory-pending``."""
@@ -47,18 +62,18 @@ class Wire:
 
     def request(self, serial: str, eui64: bytes) -> bytes:
         """A certification request, DER, for a key that stays on the board."""
-        der = self._call(f"provision.request(_store(), crypto.load(), {serial!r}, {eui64!r})")
+        der = self._call(f"provision.request(_store(), _crypto(), {serial!r}, {eui64!r})")
         if not isinstance(der, bytes):
             raise BoardError("the board's certification request is no byte string")
         return der
 
     def accept(self, record: dict[int, Any]) -> None:
         """Give the board its certificate: {1: serial, 2: EUI-64, 3: certificate, 5: MASA's key}."""
-        self._call(f"provision.accept(_store(), crypto.load(), {_sent(record)})")
+        self._call(f"provision.accept(_store(), _crypto(), {_sent(record)})")
 
     def install(self, record: dict[int, Any]) -> None:
         """Give the board a whole record, its private key included."""
-        self._call(f"provision.install(_store(), crypto.load(), {_sent(record)})")
+        self._call(f"provision.install(_store(), _crypto(), {_sent(record)})")
 
     def place(self, record: dict[int, Any]) -> None:
         """As ``install``, but never over another identity. Nothing happens if the board has this one."""

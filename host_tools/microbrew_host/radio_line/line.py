@@ -15,6 +15,8 @@ from microbrew.radio.serial import SerialRadio
 
 _BAUDRATE = termios.B115200
 _CONNECT_S = 10.0
+# The longest frame to the radio and an acknowledgement back, at that rate.
+LINE_MS = 30
 
 
 def check(text: str) -> tuple[str, str]:
@@ -57,13 +59,17 @@ def _clock_ms() -> int:
 
 
 class LineRadio(SerialRadio):
-    """The radio that ``where`` names, as ``eui64``. Raises ValueError for ``where``, OSError if it cannot be opened."""
+    """The radio that ``where`` names, as ``eui64``. Raises ValueError for ``where``, OSError if it cannot be opened.
 
-    def __init__(self, eui64: bytes, where: str, promiscuous: bool = False) -> None:
+    ``line_ms``: as of SerialRadio; more for a radio behind a slow network, or one that is emulated.
+    """
+
+    def __init__(self, eui64: bytes, where: str, promiscuous: bool = False, line_ms: int = LINE_MS) -> None:
         kind, target = check(where)
+        self.where = where
         descriptor = _open_terminal(target) if kind == "serial" else _open_socket(target)
         self._file = FileIO(descriptor, "r+b")
-        super().__init__(eui64, self._file, _clock_ms, promiscuous=promiscuous)
+        super().__init__(eui64, self._file, _clock_ms, line_ms, promiscuous)
 
     def fileno(self) -> int:
         """For a selector."""

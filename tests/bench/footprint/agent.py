@@ -1,9 +1,10 @@
 """On the board: steps the real Node at the host's times, with the frames that the host's air brings, and counts.
 
 Sent to the raw REPL as text by session.py. ``serve(store)`` speaks over the second UART, big-endian, one answer to
-each command, so that nothing arrives while something is counted:
+each S, so that nothing arrives while something is counted, and M to each M:
 
     command  S now(4) n(1) n x (length(1) frame)          step
+             M free(4)                                    no more heap than that until the next M, 0xffffffff: all
              Q                                            end
     answer   deadline(4, 0xffffffff: none) instructions(4) collecting(4) used(4) allocated(4) n(2) n x record
     record   F length(1) frame | L length(2) event 0 text | P number(1) offset(4) instructions(4) length(2)
@@ -299,6 +300,22 @@ def cost(function, *args):
     return [took * PER_TICK, before, gc.mem_alloc()]
 
 
+# What nobody else can have.
+_taken = []
+
+
+def leave(free):
+    """Take heap until no more than ``free`` bytes are left, and give back what was taken before."""
+    _taken.clear()
+    gc.collect()
+    size = gc.mem_free()
+    while size >= 16 and gc.mem_free() > free:
+        try:
+            _taken.append(bytearray(min(size, gc.mem_free() - free)))
+        except MemoryError:
+            size //= 2
+
+
 def log(_now, event, text):
     start = hold()
     data = (event + "\0" + text).encode()
@@ -316,7 +333,14 @@ def serve():
     node = board.node
     radio = board.radio
     line.write(b"R")
-    while line.byte() == 83:
+    while True:
+        command = line.byte()
+        if command == 77:
+            leave(line.number(4))
+            line.write(b"M")
+            continue
+        if command != 83:
+            break
         now = line.number(4)
         count = line.byte()
         for i in range(count):

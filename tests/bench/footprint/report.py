@@ -51,6 +51,7 @@ _HEAP = """
 From power-on, in bytes. The frozen code itself is in flash; what is in RAM is what importing makes of it: modules,
 classes, functions. The peak is looked for at the end of each step and at each call of the native module, after a
 collection; how much garbage there may be besides is in the smallest heap.
+Frames of running functions are elsewhere, on a stack of 4 kB of their own (decision 0009).
 """
 
 _FROZEN = """

@@ -137,6 +137,12 @@ class Session:
                 step.samples.append(Sample(*numbers))
         return None if deadline == _NEVER else deadline, step
 
+    def leave(self, free: int | None) -> None:
+        """From here on the board has no more than ``free`` bytes of heap left, or all there are."""
+        os.write(self._line, b"M" + (_NEVER if free is None else free).to_bytes(4, "big"))
+        if self._read(1) != b"M":
+            raise BoardFailed("no answer")
+
     def _read(self, length: int) -> bytes:
         data = b""
         console = self._repl.transport.serial
@@ -168,16 +174,17 @@ class Session:
 class BoardDevice:
     """The board in a world, in place of the node of ``device``, which has no power itself. ``steps`` grows.
 
-    ``harness``: bytes of heap that are not the device's.
+    ``harness``: bytes of heap that are not the device's. ``begin``: what its clock says in ms when the world's is 0.
     """
 
-    def __init__(self, world: World, session: Session, device: Device, harness: int) -> None:
+    def __init__(self, world: World, session: Session, device: Device, harness: int, begin: int = 0) -> None:
         self.steps: list[Step] = []
         self.state = ""
         self.events: list[tuple[int, str, str]] = []
         self._world = world
         self._session = session
         self._harness = harness
+        self._begin = begin
         self._radio = device.radio
         self._eui64 = device.eui64
         self._radio.set_channel(Config().channel)
@@ -190,7 +197,7 @@ class BoardDevice:
         buf = bytearray(127)
         while length := self._radio.receive_into(buf):
             frames.append(bytes(buf[:length]))
-        deadline, step = self._session.step(now, frames, self._harness)
+        deadline, step = self._session.step(self._begin + now, frames, self._harness)
         self.steps.append(step)
         for frame in step.sent:
             self._radio.transmit(frame, len(frame))
@@ -199,7 +206,7 @@ class BoardDevice:
             self._world.note(self._eui64, event, text)
             if event == "state":
                 self.state = text
-        return deadline
+        return None if deadline is None else deadline - self._begin
 
     def stop(self) -> None:
         """No step after this."""

@@ -13,14 +13,16 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from microbrew_host.emulator.cc2652.crypto import CryptoCore
 from microbrew_host.emulator.cc2652.flash import SIZE, Flash, Vims
 from microbrew_host.emulator.cc2652.pins import Gpio, Ioc
 from microbrew_host.emulator.cc2652.power import Prcm
 from microbrew_host.emulator.cc2652.registers import Registers
 from microbrew_host.emulator.cc2652.rf_core import RfCore
-from microbrew_host.emulator.cc2652.timers import Rtc, Watchdog
+from microbrew_host.emulator.cc2652.rtc import Rtc
 from microbrew_host.emulator.cc2652.trng import Trng
 from microbrew_host.emulator.cc2652.uart import Uart
+from microbrew_host.emulator.cc2652.watchdog import Watchdog
 from microbrew_host.emulator.cortexm import CortexM
 from microbrew_host.emulator.elf import segments
 
@@ -62,11 +64,12 @@ class Cc2652:
         self.second_uart = Uart(1, self.ioc, (12, 11), lambda: self.prcm.uart_clock(1))
         self.uarts = (self.console, self.second_uart)
         self.trng = Trng(self.prcm.trng_clock)
+        self.crypto = CryptoCore(self.prcm.crypto_clock)
         self.watchdog = Watchdog()
         self.rtc = Rtc()
         for block in (self.prcm, self.ioc, self.gpio, self.console, self.second_uart):
             core.add(block)
-        for other in (self.trng, self.watchdog, self.rtc):
+        for other in (self.trng, self.crypto, self.watchdog, self.rtc):
             core.add(other)
         low, high = struct.unpack("<II", eui64[::-1])
         core.add(Registers(_FACTORY, initial={_MAC: low, _MAC + 4: high}))

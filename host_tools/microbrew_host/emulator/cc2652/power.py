@@ -73,6 +73,8 @@ class Prcm(Registers):
                 self.core.at(self.core.now + self.core.cycles(_LOAD_SECONDS), self._load)
             return
         super().write(offset, value)
+        if offset in _GATES:
+            self._loaded = False
         wanted = self._wanted()
         if wanted != self.on:
             self.core.at(self.core.now + self.core.cycles(_DOMAIN_SECONDS), self._settle)
@@ -95,6 +97,10 @@ class Prcm(Registers):
     def gpio_clock(self) -> bool:
         """Whether the GPIO block runs."""
         return bool(self.on & _PERIPH and self.gates.get(_GPIOCLKGR, 0) & 1)
+
+    def crypto_clock(self) -> bool:
+        """Whether the crypto core runs."""
+        return bool(self.on & _PERIPH and self.gates.get(_SECDMACLKGR, 0) & 1)
 
     def trng_clock(self) -> bool:
         """Whether the TRNG runs."""

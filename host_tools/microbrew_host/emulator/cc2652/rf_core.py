@@ -19,7 +19,7 @@ from microbrew_host.emulator.schedule import Action, Event
 
 if TYPE_CHECKING:
     from microbrew_host.emulator.cc2652.power import Prcm
-    from microbrew_host.emulator.cc2652.timers import Rtc
+    from microbrew_host.emulator.cc2652.rtc import Rtc
     from microbrew_host.emulator.cortexm import CortexM
 
 RADIO_SETUP, FS, SYNC_START_RAT = 0x0802, 0x0803, 0x080A

@@ -70,7 +70,12 @@ class Block(Peripheral):
             action()
 
     def _lines(self) -> None:
-        up = any(value and self.inten >> (event - 0x100) // 4 & 1 for event, value in self.events.items())
+        up = False
+        if self.inten:
+            for event, value in self.events.items():
+                if value and self.inten >> (event - 0x100) // 4 & 1:
+                    up = True
+                    break
         self.core.nvic.set_level(self.irq, up)
 
     # Registers

@@ -94,7 +94,8 @@ class Flash:
             chance = random.Random(self.operations << 20 | page)  # noqa: S311 - repeatable, not secret
             noise = chance.randbytes(PAGE)
             old = self._erasing.setdefault(page, self._map[page : page + PAGE])
-            self._map[page : page + PAGE] = bytes(a | b for a, b in zip(old, noise, strict=True))
+            mixed = int.from_bytes(old, "little") | int.from_bytes(noise, "little")
+            self._map[page : page + PAGE] = mixed.to_bytes(PAGE, "little")
         else:
             self._erasing.pop(page, None)
             self._map[page : page + PAGE] = b"\xff" * PAGE

@@ -32,6 +32,8 @@ class Timer(Block):
         self._since = 0  # cycle at which the counter was _held
         self._compare = [0] * self._channels
         self._due: list[Event | None] = [None] * self._channels
+        # What is due was planned for a value that a capture has replaced since.
+        self._early = [False] * self._channels
 
     def reset(self) -> None:
         self._zero_state()
@@ -83,13 +85,18 @@ class Timer(Block):
 
     def _capture(self, channel: int) -> None:
         self._compare[channel] = self.value()
-        self._plan_one(channel)
+        # It is reached again after a whole turn of the counter: later than what is planned, which then plans anew.
+        if self._due[channel] is None:
+            self._plan_one(channel)
+        else:
+            self._early[channel] = True
 
     def _plan(self) -> None:
         for channel in range(self._channels):
             self._plan_one(channel)
 
     def _plan_one(self, channel: int) -> None:
+        self._early[channel] = False
         due = self._due[channel]
         if due is not None:
             due.cancel()
@@ -106,7 +113,8 @@ class Timer(Block):
 
     def _reached(self, channel: int) -> None:
         self._due[channel] = None
-        self.signal(0x140 + 4 * channel)
+        if not self._early[channel]:
+            self.signal(0x140 + 4 * channel)
         if self._due[channel] is None:
             self._plan_one(channel)
 

@@ -1,4 +1,4 @@
-"""The watchdog, and the real-time clock as far as the RF core needs it."""
+"""The watchdog."""
 
 from __future__ import annotations
 
@@ -68,14 +68,3 @@ class Watchdog(Registers):
             super().write(offset, value)
             if offset in (_LOAD, _CTL):
                 self._restart()
-
-
-class Rtc(Registers):
-    """AON_RTC: whether it runs and gives the RF core its 16 kHz."""
-
-    def __init__(self) -> None:
-        super().__init__(0x40092000)
-
-    def synchronises(self) -> bool:
-        """Enabled, with the updates by which the RF core's timer starts."""
-        return self.words.get(0, 0) & 3 == 3
