@@ -1,5 +1,5 @@
-"""Deployed code joins: a board that has nothing of ours in its image gets the firmware by the real command, as .mpy on its
-filesystem and all of it in RAM at work, joins a network, and is the join proxy of the next device.
+"""Deployed code joins: a board that has nothing of ours in its image gets the firmware by the real command, as .mpy on
+its filesystem and all of it in RAM at work, joins a network, and is the join proxy of the next device.
 """
 
 from pathlib import Path

@@ -17,8 +17,8 @@ from microbrew_host.board.repl import Repl
 LIBRARY = "/lib"
 NATIVE = "microbrew_native"
 MAIN = "/main.py"
-# Collecting often, since code is loaded again at each change of role and phase of a join: else what loading leaves behind
-# lies between what stays, and a large heap is full although much of it is free.
+# Collecting often, since code is loaded again at each change of role and phase of a join: else what loading leaves
+# behind lies between what stays, and a large heap is full although much of it is free.
 _COLLECT_OFTEN = "import gc\ngc.threshold(4096)\n"
 _MAIN_TEXT = (_COLLECT_OFTEN + PRELUDE + "import device\n\ndevice.run()\n").encode()
 
@@ -32,8 +32,8 @@ _NATIVE_FOR = {"x64": "x64", "armv7m": "armv7m", "armv7em": "armv7m", "armv7emsp
 class Interpreter:
     """What runs on a board: its platform's name, what .mpy files it takes, which of our modules it has built in.
 
-    ``chip``: that of a board that names it, in small letters. Of upstream's nrf port the platform's name is a board's, an
-    older family's or the port's, from one release to the next.
+    ``chip``: that of a board that names it, in small letters. Of upstream's nrf port the platform's name is a board's,
+    an older family's or the port's, from one release to the next.
     """
 
     platform: str

@@ -222,9 +222,10 @@ class CortexM:
             self.uc.mem_map_ptr(base, size, permissions, pointer)
 
     def alias_code(self, base: int, size: int, memory: int) -> None:
-        """Run the code of ``memory`` when ``base`` is jumped to. It goes on at its other address; data is not seen there.
+        """Run the code of ``memory`` when ``base`` is jumped to; it goes on at its other address. No data there.
 
-        Mapped twice, the memory would be two to Unicorn, which keeps what it translated of one when the other is written.
+        Mapped twice, the memory would be two to Unicorn, which keeps what it translated of one when the other is
+        written.
         """
         self._code_alias = range(base, base + size), memory - base
 

@@ -30,7 +30,7 @@ _BITS = 10
 
 
 class Uart(Block):
-    """``on_byte``: called with each byte that has left. ``feed`` gives it bytes; ``lost`` counts those that went nowhere."""
+    """``on_byte``: called with each byte that has left. ``feed`` gives it bytes; ``lost`` counts those nobody took."""
 
     SHORTS = ((3, _CTS, 0x00), (4, _NCTS, 0x04), (5, _ENDRX, 0x00), (6, _ENDRX, 0x04))
     RESET = {0x508: 0xFFFFFFFF, 0x50C: 0xFFFFFFFF, 0x510: 0xFFFFFFFF, 0x514: 0xFFFFFFFF, 0x524: 0x04000000}
