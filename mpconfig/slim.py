@@ -411,7 +411,7 @@ def _shorten(program: Program, foreign: set[str] | None) -> dict[str, str]:
     """
     count: dict[str, int] = {}
     words = set()
-    kept = {part for name in program.modules for part in name.split(".")} | (foreign or set())
+    kept = {part for name in program.modules for part in name.split(".")} | _exceptions(program) | (foreign or set())
     for module in [*program.modules.values(), *program.outside]:
         kept |= set(_names_of_others(program, module))
         for node in ast.walk(module.tree):
@@ -436,6 +436,19 @@ def _shorten(program: Program, foreign: set[str] | None) -> dict[str, str]:
     for module in program.modules.values():
         _rename(module.tree, mapping, True)
     return mapping
+
+
+def _exceptions(program: Program) -> set[str]:
+    """Names of exception classes: who reports one says which it is."""
+    found = {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)}
+    classes = [
+        node for module in program.modules.values() for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)
+    ]
+    while True:
+        more = {node.name for node in classes if found & {name for base in node.bases for name in _names(base)}} - found
+        if not more:
+            return found
+        found |= more
 
 
 def _names_of_others(program: Program, module: Module) -> Iterator[str]:

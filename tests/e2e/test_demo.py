@@ -179,7 +179,8 @@ def unexpected(frame):
 def test_every_layer_is_what_it_should_be(air):
     stacks = Counter(frame["frame.protocols"][0] for frame in air)
     join = "raw:ip:udp:zep:wpan:6lowpan:ipv6:udp:coap"
-    assert stacks[join] > 20
+    # Three joins; which frames are lost and sent again decides how many more there are.
+    assert stacks[join] >= 12
     assert any(stack.startswith(join) and stack.endswith(":oscore") for stack in stacks)
     assert all(stack.startswith("raw:ip:udp:zep:wpan") for stack in stacks)
 

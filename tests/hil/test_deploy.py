@@ -177,7 +177,7 @@ def test_a_file_that_reads_back_wrong_is_an_error_and_the_old_one_stays(flash, m
         files = Files(repl)
         files.write("/x", b"old")
         # The board's own flash, made to lie: what it writes is not what it was given.
-        repl("def a2b_base64(text): return b'broken'")
+        repl("def a2b_base64(text): return b'broken'\ndef _unpack(data): return data")
         with pytest.raises(BoardError, match="reads back as something else"):
             files.write("/x", b"new")
         assert repl("print(open('/x').read())") == "old"

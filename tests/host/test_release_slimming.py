@@ -141,6 +141,12 @@ OWN_NAMES = """
 import time
 from m import Thing, helper
 
+class Refused(ValueError):
+    pass
+
+class Again(Refused):
+    pass
+
 class Own(Thing):
     def first(self, text, *, wanted=0):
         self.value = "A" + text.upper()
@@ -154,6 +160,10 @@ class Own(Thing):
 
 thing = Own()
 print(thing.first("B", wanted=2) > 0, thing.second()(), [name for name in (1, 2)])
+try:
+    raise Again
+except Refused as error:
+    print(type(error).__name__)
 """
 
 
@@ -178,7 +188,7 @@ def test_public_names_are_short_only_when_it_is_known_which_are_others(tmp_path:
 
     plain = left(None)
     short = left(["upper", "time", "value"])
-    assert run_both(plain) == run_both(short) == [True, "AB", [1, 2]]
+    assert run_both(plain) == run_both(short) == [True, "AB", [1, 2], "Again"]
     for name in ("Thing", "helper", "Own", "first", "second", "wanted"):
         assert name in plain["main.py"]
         assert name not in short["main.py"]
