@@ -62,7 +62,7 @@ endif
 	$(BIN)/microbrew demo --target $(TARGET)
 
 test: lint type tools test-builds ## everything: lint, types, unit tests on both interpreters, host, interop, end to end, boards
-	$(PYTEST) -n $(JOBS) --dist loadfile
+	$(PYTEST) -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # What the tests use if it can be had: the native crypto module and a toolchain for boards. Only CI insists on both.
 .PHONY: test-builds test-hil
