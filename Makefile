@@ -61,8 +61,12 @@ ifneq ($(TARGET),unix)
 endif
 	$(BIN)/microbrew demo --target $(TARGET)
 
-test: lint type tools test-builds ## everything: lint, types, unit tests on both interpreters, host, interop, end to end, boards
-	$(PYTEST) -n $(JOBS) --dist loadfile --no-loadscope-reorder
+test: lint type tools test-builds ## lint, types, unit tests on both interpreters, host, interop, end to end, boards
+	$(PYTEST) -m "not long" -n $(JOBS) --dist loadfile
+
+.PHONY: test-long
+test-long: test-builds ## what is left out there: days, noise, power cut at every write, memory that runs out in every part
+	$(PYTEST) -m long
 
 # What the tests use if it can be had: the native crypto module and a toolchain for boards. Only CI insists on both.
 .PHONY: test-builds test-hil

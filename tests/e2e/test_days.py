@@ -10,7 +10,7 @@ import gc
 import types
 from typing import Any
 
-from pytest import MonkeyPatch
+import pytest
 from world import JOINED, World, simulate
 
 from microbrew.config import Config
@@ -36,7 +36,8 @@ def belongings(root: Any) -> int:
     return len(seen)
 
 
-def test_a_day_with_a_beacon_a_minute(monkeypatch: MonkeyPatch) -> None:
+@pytest.mark.long
+def test_a_day_with_a_beacon_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     # Looking for an operator's commands is most of what a registrar does in a day.
     monkeypatch.setattr(rekey, "POLL", 60.0)
     config = Config()

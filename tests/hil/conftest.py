@@ -125,11 +125,6 @@ EMULATED_HEAP = 1 << 20
 HEAP_CAN_BE_CHOSEN = ("qemu_an386",)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Their files take longest: first, they run side by side, and what is short fills the end.
-    items.sort(key=lambda item: not item.path.is_relative_to(ROOT / "tests/hil"))
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--target", help="board to test: unix, qemu_an386, NAME-emulated or a serial port")
     parser.addoption("--peer", help="a second board for what needs two")

@@ -24,7 +24,7 @@ HOUR_MS = 3_600_000
 WRAP_MS = 1 << 30
 WALL_SECONDS = 200.0
 
-pytestmark = pytest.mark.usefixtures("images")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("images")]
 
 
 @pytest.fixture

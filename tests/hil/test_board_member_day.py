@@ -50,7 +50,7 @@ def settings():
 board.parts = (settings,) + board.parts[1:]
 """
 
-pytestmark = pytest.mark.usefixtures("images")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("images")]
 
 
 def level(steps: list[Step]) -> int:

@@ -22,7 +22,7 @@ from microbrew_host.simulator import virtual_time  # noqa: E402
 from microbrew_host.simulator.world import World  # noqa: E402
 
 # Images may have to be built first, on a busy machine.
-pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("bench_images")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900), pytest.mark.usefixtures("bench_images")]
 
 # Much more than a join takes, much less than the emulated board has: taking memory away has to be quick.
 HEAP = 128 * 1024

@@ -53,6 +53,7 @@ def level_after(network: OpenAir, board: WatchedBoard, noise: Noise, count: int)
         board.go()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_noise_leaves_a_pledge_that_joins_and_a_node_that_is_a_proxy_and_takes_no_memory(network: OpenAir) -> None:
     # Something real to spoil: another device's join, which the board does not hear.

@@ -46,6 +46,7 @@ def outcome(life: Life) -> str:
     return EDHOC if states[-1] in ("WAIT_PROXY", "WAIT_MESSAGE_2", "WAIT_MESSAGE_3_ACK") else LATER
 
 
+@pytest.mark.long
 def test_a_heap_that_is_too_small_fails_the_attempt_cleanly_and_a_larger_one_joins(network: BoardLives) -> None:
     network.found_site()
     lives: dict[int, list[Life]] = {}

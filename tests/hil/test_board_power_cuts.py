@@ -72,6 +72,7 @@ def network(images: None, tmp_path: Path):
         world.close()
 
 
+@pytest.mark.long
 def test_a_cut_at_every_flash_operation_of_a_join_leaves_a_pledge_or_a_node_and_no_nonce_repeats(
     network: BoardLives,
 ) -> None:

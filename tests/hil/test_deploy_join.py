@@ -52,6 +52,7 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         world.close()
 
 
+@pytest.mark.long
 def test_deployed_code_joins_and_is_the_proxy_of_a_process(network: DeployedNetwork) -> None:
     network.start_all(*DEVICES)
     for name, via in (("a", "R"), ("b", "a")):

@@ -147,6 +147,7 @@ def test_the_board_of_another_manufacturer_is_left_alone(target, acme, tmp_path,
     assert inventory(acme) == {}
 
 
+@pytest.mark.long
 def test_power_that_fails_at_any_write_leaves_it_blank_or_complete(need_target, acme, tmp_path) -> None:
     need_target("qemu_an386")
     maker = manufacturer.Manufacturer.load(acme)

@@ -41,6 +41,7 @@ def network(tmp_path: Path):
         world.close()
 
 
+@pytest.mark.long
 def test_a_board_with_the_driver_joins_and_is_the_proxy_of_a_process(network: NrfNetwork) -> None:
     network.start_all(*DEVICES)
     for name, via in (("a", "R"), ("b", "a")):
