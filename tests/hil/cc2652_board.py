@@ -1,8 +1,18 @@
 """The raw REPL of the CC2652 board in its emulated chip."""
 
+import random
+from pathlib import Path
+
 from microbrew_host.emulator.cc2652.chip import Cc2652
 
 RAW = "raw REPL; CTRL-B to exit\r\n>"
+
+
+def repeatable(image: Path) -> Cc2652:
+    """The chip with an image, whose random bytes are the same in each run."""
+    chip = Cc2652(image)
+    chip.trng.source = random.Random(1).randbytes
+    return chip
 
 
 class Repl:

@@ -5,18 +5,23 @@ was. Its program is the one of its image, started from the REPL, and its log is 
 """
 
 import asyncio
+import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import pytest
+from outcomes import Outcomes
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
 from processes import Network, Run, Site, parallel  # noqa: E402
 
+from microbrew_host.board.errors import BoardError  # noqa: E402
 from microbrew_host.board.files import Files  # noqa: E402
 from microbrew_host.board.packs import PRELUDE  # noqa: E402
 from microbrew_host.board.repl import Repl  # noqa: E402
@@ -38,7 +43,11 @@ _AGAIN_S = 30.0
 # What the board itself is: a digest of its store's records and of the key on its key page, if it has one. An emulated
 # board is blank; it is given a key, so that there is something to lose.
 _OWN = """
-import board, hashlib, os
+import hashlib, os
+try:
+    import board
+except ImportError:
+    board = None
 found = hashlib.sha256()
 try:
     for name in sorted(os.listdir(%r)):
@@ -117,6 +126,24 @@ class Console:
             self._repl.transport.close()
 
     kill = stop
+
+
+@contextlib.contextmanager
+def established(make: Callable[[], "TargetNetwork"], outcomes: Outcomes, *eui64s: str) -> Iterator[tuple[Any, Outcome]]:
+    """A network that ``make`` makes, and what provisioning said. What the board refuses fails in a sentence."""
+    try:
+        world = make()
+    except BoardError as error:
+        pytest.fail(str(error), pytrace=False)
+    try:
+        try:
+            outcome = world.set_up(*eui64s)
+        except BoardError as error:
+            pytest.fail(str(error), pytrace=False)
+        outcomes.facts["platform"] = world.on_target("print(sys.platform)")
+        yield world, outcome
+    finally:
+        world.close()
 
 
 class TargetNetwork(Network):

@@ -52,8 +52,8 @@ async def starve(image: Path, part: str, free: int) -> BoardDevice:
         device = world.add_device(maker, neighbours=[world.domain], power=False)
         with Session(image, HEAP) as session:
             session.write_store(device.flash.dump())
-            session.value("cost(board.load)")
-            session.value(f"cost(board.boot, {world.now_ms})")
+            session.run("board.load()")
+            session.run(f"board.boot({world.now_ms})")
             session.serve()
             board = BoardDevice(world, session, device, 0)
             if part != pledge.WAIT_EB:

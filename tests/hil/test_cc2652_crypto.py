@@ -1,12 +1,11 @@
 """The crypto core of the CC2652 in emulation: by its registers, and as the hardware backend of the image uses it."""
 
-import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import crypto_by_wire
 import pytest
-from cc2652_board import Repl
+from cc2652_board import Repl, repeatable
 from unit_on_target import UNIT
 
 pytest.importorskip("unicorn", reason="unicorn is not installed: make venv")
@@ -56,9 +55,7 @@ def test_every_vector_of_aes_ccm_passes_and_no_forgery(
 
 @pytest.fixture
 def board(cc2652: dict[str, Path]) -> Cc2652:
-    chip = Cc2652(cc2652["dev"])
-    chip.trng.source = random.Random(1).randbytes
-    return chip
+    return repeatable(cc2652["dev"])
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """Time and sleep of the CC2652 in emulation: ticks from the real-time clock, and nothing to do until somebody calls."""
 
-import random
 from pathlib import Path
 
 import pytest
-from cc2652_board import Repl
+from cc2652_board import Repl, repeatable
 
 pytest.importorskip("unicorn", reason="unicorn is not installed: make venv")
 from microbrew_host.emulator.cc2652.air import Station, Transmission  # noqa: E402
@@ -18,9 +17,7 @@ SECONDS = 0x08
 
 @pytest.fixture
 def board(cc2652: dict[str, Path]) -> Cc2652:
-    chip = Cc2652(cc2652["dev"])
-    chip.trng.source = random.Random(1).randbytes
-    return chip
+    return repeatable(cc2652["dev"])
 
 
 @pytest.fixture

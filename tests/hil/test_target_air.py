@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from air_network import NETWORK, AirNetwork
-from target_network import ROUTER, TARGET
+from target_network import ROUTER, TARGET, established
 
-from microbrew_host.board.errors import BoardError
 from microbrew_host.factory.provision import Outcome
 
 EUI64 = "00124b0000000703"
@@ -41,19 +40,9 @@ def network(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[AirNetwork, Outcome]]:
     line_ms = request.config.getoption("--line-ms")
-    try:
-        world = AirNetwork(tmp_path_factory.mktemp("air"), target_name, radio_name, line_ms)
-    except BoardError as error:
-        pytest.fail(str(error), pytrace=False)
-    try:
-        try:
-            outcome = world.set_up(EUI64)
-        except BoardError as error:
-            pytest.fail(str(error), pytrace=False)
-        outcomes.facts["platform"] = world.on_target("print(sys.platform)")
-        yield world, outcome
-    finally:
-        world.close()
+    root = tmp_path_factory.mktemp("air")
+    with established(lambda: AirNetwork(root, target_name, radio_name, line_ms), outcomes, EUI64) as found:
+        yield found
 
 
 @pytest.mark.timeout(900)

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from target_network import STORE, TARGET, TargetNetwork
+from target_network import STORE, TARGET, TargetNetwork, established
 
-from microbrew_host.board.errors import BoardError
 from microbrew_host.factory.provision import Outcome
 
 EUI64 = "00124b0000000701"
@@ -18,19 +17,9 @@ def network(
 ) -> Iterator[tuple[TargetNetwork, Outcome]]:
     if "/" in target_name:
         pytest.skip("a board's air is the real one: see test_target_air.py")
-    try:
-        world = TargetNetwork(tmp_path_factory.mktemp("join"), target_name)
-    except BoardError as error:
-        pytest.fail(str(error), pytrace=False)
-    try:
-        try:
-            outcome = world.set_up(EUI64, OTHER)
-        except BoardError as error:
-            pytest.fail(str(error), pytrace=False)
-        outcomes.facts["platform"] = world.on_target("print(sys.platform)")
-        yield world, outcome
-    finally:
-        world.close()
+    root = tmp_path_factory.mktemp("join")
+    with established(lambda: TargetNetwork(root, target_name), outcomes, EUI64, OTHER) as found:
+        yield found
 
 
 @pytest.mark.timeout(900)

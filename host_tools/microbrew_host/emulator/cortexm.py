@@ -435,7 +435,7 @@ class CortexM:
             else:
                 self._sleeping = self._waiting_for_event = True
         elif error in _FETCH and pc in self._code_alias[0]:
-            uc.reg_write(UC_ARM_REG_PC, pc + self._code_alias[1] | 1)
+            self._registers.write(UC_ARM_REG_PC, pc + self._code_alias[1] | 1)
         elif error in _FETCH:
             self._fault(BUS_FAULT, IBUSERR)
         elif error in _DATA:

@@ -1,7 +1,7 @@
 """What happens when, in cycles of the processor's clock: a queue of actions in virtual time."""
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 Action = Callable[[], None]
 
@@ -21,13 +21,15 @@ class Event:
         """Forget it; harmless if it has happened."""
         self.action = None
 
-    def catch_up(self, now: int) -> None:
-        """Have it happen at once if it is due by ``now``: whoever is about to change what it depends on comes too late.
 
-        A processor that executes a block of code may be past an event's time before the queue is looked at.
-        """
-        if self.time <= now and self.action is not None:
-            action, self.action = self.action, None
+def catch_up(events: Iterable[Event | None], now: int) -> None:
+    """Have those that are due by ``now`` happen at once: whoever is about to change what they depend on comes too late.
+
+    A processor that executes a block of code may be past an event's time before the queue is looked at.
+    """
+    for event in sorted((event for event in events if event is not None), key=lambda event: event.time):
+        if event.time <= now and event.action is not None:
+            action, event.action = event.action, None
             action()
 
 

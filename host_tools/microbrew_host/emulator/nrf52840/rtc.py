@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from microbrew_host.emulator.nrf52840.block import Block
 from microbrew_host.emulator.nrf52840.ppi import Ppi
-from microbrew_host.emulator.schedule import Event
+from microbrew_host.emulator.schedule import Event, catch_up
 
 LF_HZ = 32768
 _MASK = 0xFFFFFF
@@ -101,8 +101,7 @@ class Rtc(Block):
         return 0 if event == _OVERFLOW else self._compare[(event - 0x140) // 4]
 
     def write(self, offset: int, value: int) -> None:
-        for event in sorted(self._due.values(), key=lambda event: event.time):
-            event.catch_up(self.core.now)
+        catch_up(self._due.values(), self.core.now)
         super().write(offset, value)
         if offset in (0x300, 0x304, 0x308):
             self._plan()

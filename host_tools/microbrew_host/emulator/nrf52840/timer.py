@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from microbrew_host.emulator.nrf52840.block import Block
 from microbrew_host.emulator.nrf52840.ppi import Ppi
-from microbrew_host.emulator.schedule import Event
+from microbrew_host.emulator.schedule import Event, catch_up
 
 _HZ = 16_000_000
 _WIDTH = (16, 8, 24, 32)
@@ -119,8 +119,7 @@ class Timer(Block):
             self._plan_one(channel)
 
     def write(self, offset: int, value: int) -> None:
-        for event in sorted((event for event in self._due if event is not None), key=lambda event: event.time):
-            event.catch_up(self.core.now)
+        catch_up(self._due, self.core.now)
         super().write(offset, value)
 
     def get(self, offset: int) -> int:
