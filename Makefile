@@ -65,7 +65,7 @@ test: lint type tools test-builds ## lint, types, unit tests on both interpreter
 	$(PYTEST) -m "not long" -n $(JOBS) --dist loadfile
 
 .PHONY: test-long
-test-long: test-builds ## what is left out there: days, noise, power cut at every write, memory that runs out in every part
+test-long: test-builds ## what is left out there: days, noise, power cut at every write, memory that runs out, slow chips
 	$(PYTEST) -m long --timeout 900
 
 # What the tests use if it can be had: the native crypto module and a toolchain for boards. Only CI insists on both.

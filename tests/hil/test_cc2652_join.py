@@ -52,6 +52,7 @@ def network(images: None, cc2652: dict[str, Path], tmp_path: Path):
         world.close()
 
 
+@pytest.mark.long
 def test_an_emulated_cc2652_joins_and_is_the_proxy_of_a_process(network: Cc2652Network) -> None:
     network.start_all(*DEVICES)
     for name, via in (("a", "R"), ("b", "a")):
