@@ -14,7 +14,7 @@ from microbrew.identity.sequence import Reserved
 from microbrew.identity.store import NETWORK
 from microbrew.ip.network import Network
 from microbrew.mac.beacon import Listener
-from microbrew.mac.link import Link
+from microbrew.mac.link import BATCH, Link
 
 _COAP_PORT = const(5683)
 # How long to leave a device alone that has no memory.
@@ -79,13 +79,11 @@ class Node:
     def step(self, now):
         """Do everything that is due; the deadline in ms at which to come back, or None for the next frame.
 
-        Raises MemoryError when for ten seconds no step could be done to its end; the device should start anew.
+        Raises MemoryError when for ten seconds no frame could be dealt with; the device should start anew.
         """
         self.now = now
         try:
-            due = self._step(now)
-            self._starved_at = None
-            return due
+            return self._step(now)
         except MemoryError:
             # What was being done is lost as a frame may be. Nothing is half claimed: see those who catch it below.
             if self._starved_at is None:
@@ -108,7 +106,7 @@ class Node:
             self._become_member(self._arrival, now)
             self._arrival = None
         # What is due is done even while the radio has more: whoever floods it must not stop the clocks.
-        has_more = parts.link.receive(now)
+        taken = parts.link.receive(now)
         role = self.pledge or self.member
         due = None
         # From the top down, so that what a role sends leaves in the same step.
@@ -116,7 +114,10 @@ class Node:
             other = layer.poll(now)
             if other is not None and (due is None or other < due):
                 due = other
-        return now if has_more or self._arrival is not None else due
+        if taken:
+            # A step with nothing to do takes no memory, and proves none.
+            self._starved_at = None
+        return now if taken == BATCH or self._arrival is not None else due
 
     def factory_reset(self, now):
         """Forget every network; the device is a pledge again, with its factory identity. Raises StoreError."""

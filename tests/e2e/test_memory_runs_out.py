@@ -121,3 +121,23 @@ def test_a_device_that_never_gets_a_step_done_starts_anew():
         device.power_cut()
 
     simulate(scenario, seed=63)
+
+
+def test_a_device_that_has_no_memory_for_any_frame_starts_anew_though_it_has_some_between_them():
+    async def scenario(world):
+        acme = world.add_manufacturer("acme")
+        world.trust(acme)
+        await world.start()
+        device = world.add_device(acme, neighbours=[world.domain])
+        link = device.node.parts.link
+
+        def starve(*_beacon):
+            raise MemoryError
+
+        link.on_beacon = starve
+        with pytest.raises(MemoryError):
+            await world.until(lambda: device.outcome == JOINED, 60_000)
+        assert len(device.times("memory")) == 1
+        assert device.times("memory")[0] + 10_000 <= world.now_ms <= device.times("memory")[0] + 15_000
+
+    simulate(scenario, seed=64)

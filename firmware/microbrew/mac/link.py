@@ -12,7 +12,7 @@ from microbrew.mac import frame, ie, submac
 
 _MAX_COUNTER = const(0xFFFFFFFE)
 # Frames taken from the radio in one go, so that a flood cannot keep the rest of the node waiting.
-_BATCH = const(16)
+BATCH = const(16)
 
 
 class Link:
@@ -145,11 +145,11 @@ class Link:
         return counter
 
     def receive(self, now):
-        """Take what the radio has received. True: there may be more, call again before sleeping."""
-        for _ in range(_BATCH):
+        """Take what the radio has received: how many frames. After BATCH there may be more: call again at once."""
+        for taken in range(BATCH):
             length = self._radio.receive_into(self._buf)
             if not length:
-                return False
+                return taken
             lqi = self._radio.lqi
             header = self._submac.receive(self._buf, length, now)
             if header is None:
@@ -160,7 +160,7 @@ class Link:
                 self._beacon(header, lqi, now)
             else:
                 self._data(header, lqi, now)
-        return True
+        return BATCH
 
     def _beacon(self, header, lqi, now):
         if header.version < 2 or len(header.src) != 8 or not header.payload_ies:

@@ -89,6 +89,7 @@ class Answer:
 # Made before anything is measured: they are the host's, as the radio is.
 _FRAMES = [bytearray(128) for _ in range(16)]
 _LENGTHS = bytearray(16)
+_SPARE = 512
 
 
 class HostRadio:
@@ -300,26 +301,38 @@ def cost(function, *args):
     return [took * PER_TICK, before, gc.mem_alloc()]
 
 
-# What nobody else can have.
-_taken = []
+# What nobody else can have: a chain, as a list that grows wants one piece of heap that may be gone.
+_taken = None
+# What a line of the log is made in when nothing else is left. A device's own log takes no memory.
+_spare = None
 
 
 def leave(free):
     """Take heap until no more than ``free`` bytes are left, and give back what was taken before."""
-    _taken.clear()
+    global _taken, _spare
+    _taken = _spare = None
     gc.collect()
     size = gc.mem_free()
+    if free < size:
+        _spare = bytearray(_SPARE)
     while size >= 16 and gc.mem_free() > free:
         try:
-            _taken.append(bytearray(min(size, gc.mem_free() - free)))
+            _taken = (_taken, bytearray(min(size, gc.mem_free() - free)))
         except MemoryError:
             size //= 2
 
 
 def log(_now, event, text):
+    global _spare
     start = hold()
+    starved = _spare is not None
+    _spare = None
     data = (event + "\0" + text).encode()
     answer.record(76, data, len(data), 2)
+    if starved:
+        del data
+        gc.collect()
+        _spare = bytearray(_SPARE)
     release(start)
 
 
