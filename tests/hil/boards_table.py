@@ -65,7 +65,7 @@ in EDHOC, 184 kB at the peak, as a node and join proxy. It joins and is the prox
 200 kB (`tests/hil/test_deploy_join.py`), and did so once with 192 kB. The files take about 50 blocks of 4 KiB. The
 upstream nrf port gives its nRF52840 boards a filesystem of 64 KiB unless built with `FS_SIZE=256k`, and a stack of
 8 KiB, too small for a join: [boards/nrf52840_stock](../boards/nrf52840_stock/README.md) has both, and the package
-frozen; it joins, seen in emulation. `mip` installs sources (firmware/package.json), about 500 kB of them, for boards
+frozen; it joins and is a join proxy, seen in emulation. `mip` installs sources (firmware/package.json), about 500 kB of them, for boards
 with flash to spare.
 
 The tests keep their files apart from the board's store (`/store`) and its key page: its identity and its network stay.

@@ -147,11 +147,21 @@ def target_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def outcomes(target_name: str) -> Outcomes:
+def outcomes_of() -> Callable[[str], Outcomes]:
+    """Makes the place where tests of a target note what they found."""
+
+    def make(name: str) -> Outcomes:
+        found = Outcomes(name)
+        _OUTCOMES.append(found)
+        return found
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def outcomes(outcomes_of: Callable[[str], Outcomes], target_name: str) -> Outcomes:
     """Where tests note what they found."""
-    found = Outcomes(target_name)
-    _OUTCOMES.append(found)
-    return found
+    return outcomes_of(target_name)
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,16 @@ Its image is that of boards/nrf52840_stock, on the model of the chip. It is made
 submodules, which only the user can bring: without the image these tests are skipped.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("unicorn")
 
-from target_network import TARGET, TargetNetwork  # noqa: E402
+import test_target_join as joins  # noqa: E402
+from outcomes import Outcomes  # noqa: E402
+from target_network import TargetNetwork, established  # noqa: E402
 
 from microbrew_host.board.errors import BoardError  # noqa: E402
 from microbrew_host.board.target import image, open_target  # noqa: E402
@@ -28,24 +31,29 @@ def built() -> None:
         pytest.skip("NOT TESTED, the board nrf52840_stock: make firmware BOARD=nrf52840_stock MPY_DIR=a whole checkout")
 
 
+@pytest.fixture(scope="module")
+def outcomes(outcomes_of: Callable[[str], Outcomes]) -> Outcomes:
+    return outcomes_of(NAME)
+
+
+@pytest.fixture(scope="module")
+def network(built: None, outcomes: Outcomes, tmp_path_factory: pytest.TempPathFactory):
+    root = tmp_path_factory.mktemp("join")
+    with established(lambda: TargetNetwork(root, NAME, eui64=EUI64), outcomes, EUI64, OTHER) as found:
+        # Upstream's port calls each of its boards nrf.
+        outcomes.facts["platform"] = "nrf52840_stock"
+        yield found
+
+
+# On the network above instead of their own, and in this order.
+test_it_joins = joins.test_it_joins_with_a_key_made_on_it_and_is_a_proxy_for_the_next
+test_after_a_reset = joins.test_after_a_reset_it_is_a_node_at_once
+test_what_it_was = joins.test_what_the_board_was_before_it_still_is
+
+
 def test_a_paste_that_is_longer_than_any_buffer_of_the_port_arrives_whole(tmp_path: Path) -> None:
     text = "".join(chr(65 + i % 26) for i in range(2000))
     with open_target(NAME, tmp_path / "flash") as board, board.repl() as repl:
         # With the window of raw paste, and without, where only the line's speed bounds it.
         for repl.transport.use_raw_paste in (True, False):
             assert repl(f"print({text!r})") == text
-
-
-@pytest.mark.timeout(900)
-def test_it_joins_with_a_key_made_on_it_and_becomes_a_join_proxy(tmp_path: Path) -> None:
-    world = TargetNetwork(tmp_path, NAME, eui64=EUI64)
-    try:
-        outcome = world.set_up(EUI64, OTHER)
-        assert outcome.key_on_device
-        world.start_all(TARGET)
-        # On a busy machine frames that come while the emulated node computes get no acknowledgement; it tries again.
-        run = world.until_proxying(world.runs[TARGET], 600)
-        assert run.outcome == "joined"
-        assert run.logged("boot")[0].startswith("crypto native,")
-    finally:
-        world.close()

@@ -4,7 +4,8 @@ Polled: there are no interrupts here. So its limits, which nrf52840.py does not 
 
 * A frame is acknowledged while its sender still listens (macAckWaitDuration) only if it ends during ``wait``; the
   acknowledgement then begins some 210 us after it, seen in emulation. One that ends while the node computes is
-  received, but its sender has to repeat it; the repetition is acknowledged and dropped as a duplicate.
+  received, but its sender has to repeat it: whoever takes the frame waits for that, and computes afterwards. The
+  repetition is acknowledged, and dropped as a duplicate.
 * Between two polls the receiver takes one frame and is deaf after it.
 * Its sender waits for the end of a transmission, up to 4.5 ms; backoff and retries are the sub-MAC's, by the ms.
 
@@ -66,9 +67,10 @@ _SENDING = const(1 << 18 | 1 << 20)
 # PHYEND->DISABLE, DISABLED->RXEN, RXREADY->START: once a frame is on its way, listen after it.
 _THEN_RECEIVING = const(1 << 20 | 1 << 3 | 1 << 19 | 1 << 4)
 
-# A PHR, 125 octets, LQI; behind them the RSSI. A multiple of 4.
+# A PHR, 125 octets, LQI; behind them the RSSI and whether an acknowledgement is owed. A multiple of 4.
 _SIZE = const(132)
 _RSSI = const(128)
+_OWED = const(129)
 _BUFFERS = const(4)
 # In ``_state``: address of the buffers, next to be filled, next to be taken, lost for want of room, acknowledged.
 _AT = const(0)
@@ -81,6 +83,8 @@ _STATE_WORDS = const(5)
 # From noticing the end of a frame to the transmitter's start: 192 us less its ramp-up of 40. Noticing takes longer or
 # shorter, which makes the acknowledgement later and never too early; it may be 300 us late (macAckWaitDuration).
 _ACK_CYCLES = const(64 * 152)
+# In which a sender that has got no acknowledgement repeats its frame: our sub-MAC waits 20 ms for one, 60 as a process.
+_REPETITION_CYCLES = const(64000 * 80)
 # Everything the hardware does here is over in far fewer rounds; the bound is for hardware that does not answer.
 _ROUNDS = const(200000)
 _EBUSY = const(16)
@@ -150,7 +154,9 @@ def _poll(state: ptr32, own: ptr8, ack: ptr8, timely: int) -> int:  # noqa: F821
                 break
         if good and 5 <= int(frame[0]) <= 127:
             frame[_RSSI] = r[_RSSISAMPLE]
-            if timely and int(_acknowledged(frame, own)):
+            frame[_OWED] = int(_acknowledged(frame, own))
+            if timely and frame[_OWED]:
+                frame[_OWED] = 0
                 ack[3] = frame[3]
                 r[_SHORTS] = _SENDING
                 r[_DISABLED] = 0
@@ -187,6 +193,17 @@ def _listen(state: ptr32, own: ptr8, ack: ptr8, cycles: int) -> int:  # noqa: F8
         if ptr32(_DWT_CYCCNT)[0] - began >= cycles:  # noqa: F821
             return 0
     return 1
+
+
+@micropython.viper
+def _acknowledge_repetition(state: ptr32, own: ptr8, ack: ptr8):  # noqa: F821
+    """Poll until something has been acknowledged or its sender has given up."""
+    began = ptr32(_DWT_CYCCNT)[0]  # noqa: F821
+    acked = state[_ACKED]
+    timely = 0
+    while state[_ACKED] == acked and ptr32(_DWT_CYCCNT)[0] - began < _REPETITION_CYCLES:  # noqa: F821
+        _poll(state, own, ack, timely)
+        timely = 1
 
 
 @micropython.viper
@@ -364,6 +381,9 @@ class ViperRadio(Radio):
         self.lqi = min(255, 4 * self._buffers[at + 1 + length])
         self.rssi = -(self._buffers[at + _RSSI] & 0x7F)
         state[4 * _TAIL] = (tail + 1) & (_BUFFERS - 1)
+        if self._buffers[at + _OWED]:
+            # Now, because what the frame leads to may take longer than all its repetitions.
+            _acknowledge_repetition(state, self._own, self._ack)
         return length
 
     def wait(self, timeout_ms):
