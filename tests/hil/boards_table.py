@@ -63,10 +63,10 @@ Stock MicroPython (`make deploy`) keeps the code in RAM. Seen in QEMU, on an ima
 native module loaded from a `.mpy`: 121 kB of heap before the node begins, 141 kB while it listens for beacons, 176 kB
 in EDHOC, 184 kB at the peak, as a node and join proxy. It joins and is the proxy of the next device with a heap of
 200 kB (`tests/hil/test_deploy_join.py`), and did so once with 192 kB. The files take about 50 blocks of 4 KiB. The
-upstream nrf port gives its nRF52840 boards a filesystem of 64 KiB unless built with `FS_SIZE=256k`, and a stack of
-8 KiB, too small for a join: [boards/nrf52840_stock](../boards/nrf52840_stock/README.md) has both, and the package
-frozen; it joins and is a join proxy, seen in emulation. `mip` installs sources (firmware/package.json), about 500 kB of them, for boards
-with flash to spare.
+upstream nrf port gives its nRF52840 boards a filesystem of 64 KiB unless built with `FS_SIZE=256k`, and a stack of 8
+KiB, too small for a join: [boards/nrf52840_stock](../boards/nrf52840_stock/README.md) has both, and the package
+frozen; it joins and is a join proxy, seen in emulation. `mip` installs sources (firmware/package.json), about 500 kB
+of them, for boards with flash to spare.
 
 The tests keep their files apart from the board's store (`/store`) and its key page: its identity and its network stay.
 They do leave compiled tests and vectors in `/tests`, so that the next run is quicker.
