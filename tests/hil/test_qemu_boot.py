@@ -130,6 +130,7 @@ def test_the_store_survives_a_reset_and_a_power_cut(tmp_path: Path) -> None:
         assert repl("import machine; print(machine.reset_cause() == machine.PWRON_RESET)") == "True"
 
 
+@pytest.mark.long
 def test_a_cut_at_every_flash_operation_of_a_write_leaves_the_old_or_the_new_record(tmp_path: Path) -> None:
     store = "from microbrew.identity.store import Store; s = Store('/store')\n"
     start, flash = tmp_path / "start", tmp_path / "flash"
