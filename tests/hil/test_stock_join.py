@@ -13,7 +13,7 @@ pytest.importorskip("unicorn")
 
 import test_target_join as joins  # noqa: E402
 from outcomes import Outcomes  # noqa: E402
-from target_network import TargetNetwork, established  # noqa: E402
+from target_network import TARGET, TargetNetwork, established  # noqa: E402
 
 from microbrew_host.board.errors import BoardError  # noqa: E402
 from microbrew_host.board.target import image, open_target  # noqa: E402
@@ -49,6 +49,12 @@ def network(built: None, outcomes: Outcomes, tmp_path_factory: pytest.TempPathFa
 test_it_joins = joins.test_it_joins_with_a_key_made_on_it_and_is_a_proxy_for_the_next
 test_after_a_reset = joins.test_after_a_reset_it_is_a_node_at_once
 test_what_it_was = joins.test_what_the_board_was_before_it_still_is
+
+
+def test_its_crypto_is_the_native_module(network) -> None:
+    world, _ = network
+    world.member(TARGET)
+    assert world.runs[TARGET].logged("boot")[0].startswith("crypto native,")
 
 
 def test_a_paste_that_is_longer_than_any_buffer_of_the_port_arrives_whole(tmp_path: Path) -> None:

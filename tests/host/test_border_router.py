@@ -17,7 +17,7 @@ from microbrew.coap.message import Message
 from microbrew.identity.store import Store
 from microbrew.ip import addr, network, rpl
 from microbrew.join.cojp import Configuration
-from microbrew.mac.link import Link
+from microbrew.mac.link import BATCH, Link
 from microbrew.mac.security import KeySet
 from microbrew.proxy import discovery, jpy
 from microbrew.proxy.stateless import JOIN_PORT, JPY_PORT, StatelessProxy
@@ -362,6 +362,15 @@ def test_is_silent_until_the_jrc_gave_keys():
     assert len(pledge.beacons) in (2, 3)
     beacon = pledge.beacons[0]
     assert (beacon.pan_id, beacon.network_id, beacon.join_metric, beacon.proxy_priority) == (0xCAFE, b"\xca\xfe", 0, 0)
+
+
+def test_it_comes_back_at_once_only_while_its_radio_may_have_more():
+    mesh = Mesh().start()
+    mesh.run(10)
+    inbox = mesh.ether.radios[ROOT].inbox
+    for frames, at_once in ((1, False), (BATCH - 1, False), (BATCH, True)):
+        inbox.extend([bytes(20)] * frames)
+        assert (mesh.router.poll(mesh.now) == mesh.now) == at_once
 
 
 def test_neighbouring_pledge_discovers_and_talks_through_the_border_router():

@@ -87,7 +87,6 @@ _ACK_CYCLES = const(64 * 152)
 _REPETITION_CYCLES = const(64000 * 80)
 # Everything the hardware does here is over in far fewer rounds; the bound is for hardware that does not answer.
 _ROUNDS = const(200000)
-_EBUSY = const(16)
 _ETIMEDOUT = const(110)
 
 

@@ -18,7 +18,7 @@ from microbrew.errors import DecodeError
 from microbrew.ip.network import AF42, Network
 from microbrew.join.cojp import Configuration
 from microbrew.mac.beacon import NEVER, Beacon
-from microbrew.mac.link import Link
+from microbrew.mac.link import BATCH, Link
 from microbrew.mac.security import KeySet
 from microbrew.proxy import discovery
 from microbrew.proxy.stateless import JOIN_PORT, JPY_PORT, Relay
@@ -143,7 +143,7 @@ class BorderRouter:
 
     def poll(self, now: int) -> int | None:
         """Do what is due, receiving included: the next deadline in ms, or None."""
-        has_more = self._link.receive(now)
+        has_more = self._link.receive(now) == BATCH
         for flow in self._flows.expire(now, self._is_routed):
             self._uplink.close(flow)
         dues = [self.net.poll(now), self.root.poll(now)]
