@@ -6,7 +6,7 @@ import json
 
 import httpx
 import pytest
-from jrc_support import CRYPTO, RV, Acme, Pledge, eui64_of, events, make_registrar, running
+from jrc_support import CRYPTO, NETWORK, RV, Acme, Pledge, eui64_of, events, make_registrar, running
 from sqlalchemy import text
 from test_jrc_rekey import Node, finished
 
@@ -15,8 +15,10 @@ from microbrew.coap.message import Message
 from microbrew.edhoc import credentials
 from microbrew.edhoc.combined import combine
 from microbrew.errors import JoinError
+from microbrew.join import cojp
 from microbrew.oscore import protect
 from microbrew.oscore.context import Context
+from microbrew.proxy import jpy
 from microbrew_host.cli import main
 from microbrew_host.jrc import initialise, manage, registry
 from microbrew_host.jrc.config import ConfigError, load
@@ -301,7 +303,9 @@ def test_a_database_that_fails_under_message_3_and_request_in_one_is_logged_and_
     run(scenario, make_registrar(tmp_path, acme.as_new()))
 
 
-def test_a_database_that_fails_under_a_join_request_is_met_with_silence(acme, record, tmp_path):
+def test_a_database_that_fails_under_a_join_request_is_met_with_silence_and_a_repetition_tried_anew(
+    acme, record, tmp_path
+):
     async def scenario(server):
         pledge = await Pledge.behind_proxy(server, record)
         await pledge.enrol()
@@ -312,12 +316,25 @@ def test_a_database_that_fails_under_a_join_request_is_met_with_silence(acme, re
         lines = []
         server.journal.line = lines.append
         pledge.socket.heard.clear()
-        request = Message(numbers.CON, numbers.POST, 1, b"t", payload=b"\xa0").add(numbers.URI_PATH, "j")
+        payload = cojp.encode_join_request(NETWORK, cojp.ROLE_NODE)
+        request = Message(numbers.CON, numbers.POST, 1, b"t", payload=payload).add(numbers.URI_PATH, "j")
         protected, _ = protect.protect_request(pledge.cojp_context(), request)
         pledge.socket.send(protected.encode())
         await asyncio.sleep(0.3)
         assert pledge.socket.heard == []
         assert [line for line in lines if "internal" in line]
+        with server.database.transaction() as session:
+            session.execute(text("DROP TRIGGER full"))
+        pledge.socket.send(protected.encode())
+        await asyncio.sleep(0.3)
+        (answer,) = pledge.socket.heard
+        assert Message.decode(jpy.parse(answer).content).option(numbers.OSCORE) is not None
+        assert events(server, "joined")
+        # What was answered is answered alike.
+        pledge.socket.send(protected.encode())
+        await asyncio.sleep(0.3)
+        assert pledge.socket.heard == [answer, answer]
+        assert len(events(server, "joined")) == 1
         pledge.close()
 
     run(scenario, make_registrar(tmp_path, acme.as_new()))

@@ -254,7 +254,11 @@ class BoundedMessageManager(MessageManager):
         if isinstance(message, Silence):
             waiting = self._piggyback_opportunities.pop((message.remote, message.token), None)
             if waiting is not None:
-                waiting[1].cancel()
+                mid, acknowledging = waiting
+                acknowledging.cancel()
+                # There is no answer to repeat. If it was our own fault (a locked database, a full disk), the next
+                # repetition may do better; one that was refused for what it is will be refused again.
+                self._recent.discard((message.remote, mid))
             return None
         return super().send_message(message, messageerror_monitor)
 
