@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,9 @@ from processes import TIMEOUT, Run, Site, parallel, records
 from microbrew_host.demo import parts
 from microbrew_host.demo.process import Process
 from microbrew_host.demo.scenario import free_ports
+
+# A join that fails for a loss too many is tried anew, which takes minutes; that is no fault of the device.
+PATIENCE = 3 * TIMEOUT
 
 
 class Life(Run):
@@ -76,11 +77,16 @@ class BoardLives(BoardNetwork):
         process = Process(name, argv, self.root / "log" / f"{name}-{number}.log", life.feed)
         self._started.append(process)
         await process.start()
-        deadline = time.monotonic() + TIMEOUT
+        what = f"{name} {options} is through with life {number}"
+
+        def ended() -> bool:
+            return not process.running or bool(life.proxying if until is None else until(life))
+
         try:
-            while process.running and not (life.proxying if until is None else until(life)):
-                assert time.monotonic() < deadline, f"{name} {options}: {' | '.join(life.lines[-8:])}"
-                await asyncio.sleep(0.02)
+            try:
+                await self._until(ended, what, PATIENCE)
+            except AssertionError as error:
+                raise AssertionError(f"{error}\n{name}: {' | '.join(life.lines[-12:])}") from None
             life.status = process.status
         finally:
             await process.kill()
