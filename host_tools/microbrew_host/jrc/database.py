@@ -1,12 +1,13 @@
 """The registrar's memory: devices, CoJP contexts, link keys, rekeys, settings and the log, by SQLAlchemy.
 
-SQLite by default, in WAL mode with full synchronisation: a sequence number or replay window that a power cut
-takes back would repeat an AEAD nonce. Whatever decides something also writes its log entry, in one transaction.
-The schema is made at first use.
+SQLite by default, in WAL mode. A sequence number or replay window that a power cut takes back would repeat an AEAD
+nonce, so every commit is on the disk when it returns, or, with ``group_sync``, when ``settled`` does. Whatever decides
+something also writes its log entry, in one transaction. The schema is made at first use.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Engine, ForeignKey, LargeBinary, String, create_engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from microbrew_host.jrc.durability import GroupSync
 
 ROLE_NODE = 0
 ROLE_6LBR = 1
@@ -151,16 +154,23 @@ class Setting(Base):
 
 
 class Database:
-    """The tables of one registrar at an SQLAlchemy URL. Raises DatabaseError if it cannot be opened."""
+    """The tables of one registrar at an SQLAlchemy URL. Raises DatabaseError if it cannot be opened.
 
-    def __init__(self, url: str) -> None:
+    ``group_sync``: an SQLite file's commits need not be durable before ``settled`` says so. Others' always are.
+    """
+
+    def __init__(self, url: str, group_sync: bool = False) -> None:
+        self._group: GroupSync | None = None
         try:
             # What a failing statement says goes to logs and terminals, and its parameters are keys.
             self.engine: Engine = create_engine(url, hide_parameters=True)
             if self.engine.dialect.name == "sqlite":
-                _make_private(self.engine)
-                event.listen(self.engine, "connect", _sqlite_connect)
+                file = _make_private(self.engine)
+                if group_sync and file is not None:
+                    self._group = GroupSync(lambda: _sync(f"{file}-wal"))
+                event.listen(self.engine, "connect", self._sqlite_connect)
                 event.listen(self.engine, "begin", _sqlite_begin)
+                event.listen(self.engine, "commit", self._sqlite_commit)
             Base.metadata.create_all(self.engine)
         except (SQLAlchemyError, OSError, ImportError) as error:
             raise DatabaseError(f"cannot open the database {_shown(url)}: {str(error).splitlines()[0]}") from None
@@ -171,9 +181,34 @@ class Database:
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    async def settled(self) -> None:
+        """Return when all that was committed by now would outlive a power cut. Raises OSError if it might not.
+
+        To be awaited before anything is sent that rests on it.
+        """
+        if self._group is not None:
+            await self._group.settled()
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+    def _sqlite_connect(self, connection: Any, _record: Any) -> None:
+        # The driver would begin transactions late and only for writes; take that over, see _sqlite_begin.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        # NORMAL is FULL without the sync of the log at the end of each commit; checkpoints are as safe.
+        level = "FULL" if self._group is None else "NORMAL"
+        for pragma in ("journal_mode=WAL", f"synchronous={level}", "foreign_keys=ON", "busy_timeout=5000"):
+            cursor.execute("PRAGMA " + pragma)
+        cursor.close()
+
+    def _sqlite_commit(self, connection: Any) -> None:
+        driver = connection.connection
+        # Most transactions only read.
+        if self._group is not None and driver.total_changes != connection.info.get("changes"):
+            connection.info["changes"] = driver.total_changes
+            self._group.committed()
 
 
 def _shown(url: str) -> str:
@@ -183,24 +218,29 @@ def _shown(url: str) -> str:
         return "of the configuration"
 
 
-def _make_private(engine: Engine) -> None:
-    # The file holds PSKs and link keys, so nobody else may read it, from its first byte on.
+def _make_private(engine: Engine) -> str | None:
+    """The database's file, if it is one. It holds PSKs and link keys: nobody else may read it, from its first byte."""
     name = engine.url.database
-    if name and name != ":memory:":
-        path = Path(name)
-        path.touch(mode=0o600, exist_ok=True)
-        path.chmod(0o600)
-
-
-def _sqlite_connect(connection: Any, _record: Any) -> None:
-    # The driver would begin transactions late and only for writes; take that over, see _sqlite_begin.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
-        cursor.execute("PRAGMA " + pragma)
-    cursor.close()
+    if not name or name == ":memory:":
+        return None
+    path = Path(name)
+    path.touch(mode=0o600, exist_ok=True)
+    path.chmod(0o600)
+    return name
 
 
 def _sqlite_begin(connection: Any) -> None:
     # Take the write lock at once: a read that later turns into a write could fail halfway under a second process.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _sync(path: str) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        # The log has been taken into the database, which was synchronised for that.
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

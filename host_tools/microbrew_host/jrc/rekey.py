@@ -174,6 +174,8 @@ class Rekeyer:
         protected, request_id = context.protect_request(message)
         protected.transport_tuning = self._tuning
         protected.remote = peer
+        # Neither the key nor the sequence number may be given out again after a power cut.
+        await self._database.settled()
         outer = await self._coap.request(protected, handle_blockwise=False).response
         return context.unprotect_response(outer, request_id)
 

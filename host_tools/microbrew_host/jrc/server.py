@@ -38,7 +38,7 @@ class Server:
     """A running registrar: ``start``, then ``close``.
 
     ``clock`` is monotonic, ``wall`` gives seconds since 1970; ``random``, the way to the MASAs and where log
-    ``line``s go to may be a simulation's.
+    ``line``s go to may be a simulation's. ``group_sync`` as of Database; it uses threads.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Server:
         random: Callable[[int], bytes] = os.urandom,
         masa_transport: httpx.AsyncBaseTransport | None = None,
         line: Callable[[str], None] | None = None,
+        group_sync: bool = True,
     ) -> None:
         quiet_libraries()
         limits = config.limits
@@ -56,7 +57,7 @@ class Server:
         self._clock = clock
         self._random = random
         self.registrar = Registrar(config.key, config.certificate, random)
-        self.database = Database(config.database)
+        self.database = Database(config.database, group_sync)
         self.journal = Journal(self.database, wall, line)
         self.contexts = Contexts(self.database, limits, clock)
         self._masa = MasaClient(self.registrar, config.manufacturers, config.masa_timeout, masa_transport)
@@ -125,7 +126,15 @@ class Server:
             ("j",): Route(Code.POST, (COJP,), join.post),
         }
         limits = self._config.limits
-        return Site(routes, self.contexts, self.journal, self._clock, limits.requests, self._edhoc.combined)
+        return Site(
+            routes,
+            self.contexts,
+            self.journal,
+            self._clock,
+            limits.requests,
+            self._edhoc.combined,
+            self.database.settled,
+        )
 
     async def _edhoc_post(self, request: Message, _context: None) -> Message:
         return await self._edhoc.post(request)

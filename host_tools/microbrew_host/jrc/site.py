@@ -73,7 +73,8 @@ class Route:
 
 class Site(interfaces.Resource):
     """What aiocoap hands every request to. ``routes``: path -> Route; ``combined(request, kid)`` takes message_3 out
-    of a request that begins with it (RFC 9668): (what is left, True) or (the final response, False).
+    of a request that begins with it (RFC 9668): (what is left, True) or (the final response, False). No answer leaves
+    before ``settled()`` returns; if that raises OSError, none does that rests on the database.
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class Site(interfaces.Resource):
         clock: Callable[[], float],
         max_requests: int,
         combined: Combined,
+        settled: Callable[[], Awaitable[None]],
     ) -> None:
         self._routes = routes
+        self._settled = settled
         self._combined = combined
         self._contexts = contexts
         self._journal = journal
@@ -123,9 +126,12 @@ class Site(interfaces.Resource):
         ):
             return _plain(Code.PROXYING_NOT_SUPPORTED, "no proxy")
         if request.opt.oscore is None:
+            # What is told without OSCORE rests on nothing that was written for it.
             return await self._serve(request, None)
         try:
-            return await self._protected(request)
+            response = await self._protected(request)
+            await self._settled()
+            return response
         except Exception as failure:
             self._internal(failure)
             # RFC 9031 section 7.3.3: nothing goes back that is not protected. Who runs EDHOC has no keys yet.

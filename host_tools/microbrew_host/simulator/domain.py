@@ -137,6 +137,7 @@ class Domain:
             random=world.entropy(f"jrc {self._host}"),
             masa_transport=world.masa_net,
             line=world.on_jrc_line,
+            group_sync=False,
         )
         await self.server.start()
 
