@@ -372,9 +372,14 @@ class Disk:
 class Content:
     def __init__(self, data):
         self.data = data
+        self.pos = 0
+
+    def seek(self, offset, whence=0):
+        self.pos = offset + (len(self.data) if whence == 2 else 0)
+        return self.pos
 
     def read(self, size):
-        return bytes(self.data[:size])
+        return bytes(self.data[self.pos : self.pos + size])
 
     def close(self):
         pass

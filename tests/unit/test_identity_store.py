@@ -4,7 +4,8 @@ import os
 import unittest
 
 from microbrew.errors import StoreError
-from microbrew.identity.store import MAX_RECORDS, Files, Store
+from microbrew.identity import store as records
+from microbrew.identity.store import MAX_RECORD, MAX_RECORDS, Files, Store
 
 
 class PowerCut(Exception):
@@ -22,6 +23,8 @@ class Disk:
         self.how = 0
         self.dead = False
         self.error = None
+        self.unreadable = None
+        self.asked = None
 
     def operation(self, before, after=None):
         if self.dead:
@@ -101,6 +104,7 @@ class DiskFile:
     def __init__(self, disk, path):
         self.disk = disk
         self.path = path
+        self.pos = 0
 
     def write(self, data):
         def whole():
@@ -111,8 +115,17 @@ class DiskFile:
 
         self.disk.operation(whole, half)
 
+    def seek(self, offset, whence=0):
+        if self.disk.unreadable == "seek":
+            raise OSError(5, "broken")
+        self.pos = offset + (len(self.disk.files[self.path]) if whence == 2 else 0)
+        return self.pos
+
     def read(self, size):
-        return bytes(self.disk.files[self.path][:size])
+        if self.disk.unreadable == "read":
+            raise OSError(5, "broken")
+        self.disk.asked = size
+        return bytes(self.disk.files[self.path][self.pos : self.pos + size])
 
     def close(self):
         pass
@@ -235,9 +248,7 @@ class Records(unittest.TestCase):
         self.assertRaises(StoreError, self.store.read, "seq-b")
 
     def test_a_checksum_over_what_is_no_record_does_not_help(self):
-        from microbrew.identity import store
-
-        self.disk.files["d/a"] = bytearray(b"\x01" + store._checksum("a", b"\xff") + b"\xff")
+        self.disk.files["d/a"] = bytearray(b"\x01" + records._checksum("a", b"\xff") + b"\xff")
         self.assertRaises(StoreError, self.store.read, "a")
 
     def test_names_are_restricted(self):
@@ -260,6 +271,35 @@ class Records(unittest.TestCase):
         self.assertRaises(StoreError, self.store.write, "more", 1)
         self.store.write("r0", "replaced")
         self.assertEqual(self.store.read("r0"), "replaced")
+
+    def test_a_record_is_read_into_as_much_memory_as_it_takes(self):
+        for length in (1, 200, 4000):
+            self.store.write("a", bytes(length))
+            self.assertEqual(self.store.read("a"), bytes(length))
+            self.assertEqual(self.disk.asked, len(self.disk.files["d/a"]))
+
+    def test_the_longest_record_is_read_and_a_longer_one_is_damaged(self):
+        # A checksum of 8 bytes, its version, the head of a byte string.
+        self.store.write("a", bytes(MAX_RECORD - 12))
+        longest = bytes(self.disk.files["d/a"])
+        self.assertEqual(len(longest), MAX_RECORD)
+        self.assertEqual(self.store.read("a"), bytes(MAX_RECORD - 12))
+        content = b"\x59\x0f\xf5" + bytes(MAX_RECORD - 11)
+        self.disk.files["d/a"] = bytearray(b"\x01" + records._checksum("a", content) + content)
+        self.assertRaises(StoreError, self.store.read, "a")
+        self.disk.files["d/a"] = bytearray(longest + bytes(100000))
+        self.assertRaises(StoreError, self.store.read, "a")
+        self.assertEqual(self.disk.asked, MAX_RECORD + 1)
+
+    def test_an_empty_file_is_a_damaged_record(self):
+        self.disk.files["d/a"] = bytearray()
+        self.assertRaises(StoreError, self.store.read, "a")
+
+    def test_a_record_that_cannot_be_read_is_a_store_error(self):
+        self.store.write("a", 1)
+        for operation in ("seek", "read"):
+            self.disk.unreadable = operation
+            self.assertRaises(StoreError, self.store.read, "a")
 
     def test_a_failing_medium_is_a_store_error(self):
         self.store.write("a", 1)
@@ -315,6 +355,18 @@ class RealFiles(unittest.TestCase):
         again.erase("seq-link")
         self.assertEqual(os.listdir(self.path), ["factory"])
         self.assertIsNone(again.read("seq-link"))
+
+    def test_records_of_every_size_are_read_and_one_that_has_grown_is_damaged(self):
+        store = Store(self.path)
+        for length in (0, 1, 100, 1000, MAX_RECORD - 12):
+            store.write("a", bytes(length))
+            self.assertEqual(store.read("a"), bytes(length))
+        with open(self.path + "/a", "ab") as file:
+            file.write(b"x")
+        self.assertRaises(StoreError, store.read, "a")
+        with open(self.path + "/a", "wb") as file:
+            pass
+        self.assertRaises(StoreError, store.read, "a")
 
     def test_a_leftover_of_an_interrupted_write_is_removed(self):
         Store(self.path)

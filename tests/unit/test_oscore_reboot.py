@@ -168,9 +168,14 @@ class File:
     def __init__(self, medium, inode):
         self.medium = medium
         self.inode = inode
+        self.pos = 0
+
+    def seek(self, offset, whence=0):
+        self.pos = offset + (len(self.inode.seen) if whence == 2 else 0)
+        return self.pos
 
     def read(self, size):
-        return self.inode.seen[:size]
+        return self.inode.seen[self.pos : self.pos + size]
 
     def write(self, data):
         def written():

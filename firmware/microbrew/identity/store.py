@@ -26,6 +26,8 @@ _MAX_NAME = const(24)
 _ENOENT = const(2)
 _EEXIST = const(17)
 _PSK = const(6)
+# os.SEEK_END, which MicroPython's os does not name.
+_END = const(2)
 
 
 class Files:
@@ -104,7 +106,10 @@ class Store:
                 return None
             raise StoreError("record %s cannot be read: %s" % (name, error)) from None
         try:
-            data = file.read(MAX_RECORD + 1)
+            # MicroPython takes as much memory as is asked for, however little there is to read.
+            size = file.seek(0, _END)
+            file.seek(0)
+            data = file.read(min(size, MAX_RECORD + 1))
         except OSError as error:
             raise StoreError("record %s cannot be read: %s" % (name, error)) from None
         finally:

@@ -7,6 +7,7 @@ Stands behind the firmware's ``Store`` (identity/store.py) in place of ``Files``
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,16 @@ class _Content:
 class _Handle:
     def __init__(self, content: _Content, writing: bool) -> None:
         self.content = content
+        self.at = 0
         if writing:
             content.seen = b""
 
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self.at = offset + (len(self.content.seen) if whence == os.SEEK_END else 0)
+        return self.at
+
     def read(self, count: int) -> bytes:
-        return self.content.seen[:count]
+        return self.content.seen[self.at : self.at + count]
 
     def write(self, data: bytes) -> None:
         self.content.seen += bytes(data)
