@@ -60,7 +60,7 @@ static bool refill(void) {
         tested = false;
         return false;
     }
-    mb_sha256(ready, (mb_bytes_t) {raw, SAMPLES});
+    mb_sha256(ready, &(mb_bytes_t) {raw, SAMPLES}, 1);
     memset(raw, 0, sizeof(raw));
     __asm volatile ("" :: "r" (raw) : "memory");
     left = OUTPUT;

@@ -232,6 +232,11 @@ class TestDecode(unittest.TestCase):
             self.assertEqual((message.protected, message.protected_raw), ({}, b""))
         self.assertEqual(sign1.to_be_signed(b"", b"payload"), b"\x84\x6aSignature1\x40\x40\x47payload")
 
+    def test_external_data_of_several_parts_enter_the_signature_as_one_string(self):
+        whole = sign1.to_be_signed(b"\xa0", b"payload", bytes(range(200)) + bytes(100))
+        self.assertEqual(sign1.to_be_signed(b"\xa0", b"payload", bytes(range(200)), b"", bytes(100)), whole)
+        self.assertEqual(whole, cbor.encode(("Signature1", b"\xa0", bytes(range(200)) + bytes(100), b"payload")))
+
     def test_protected_header_keeps_the_bytes_received(self):
         # Keys out of order: re-encoding would change what was signed.
         message = self.decode(b"\xa2\x04\x41a\x01\x26", {}, b"", b"")

@@ -23,7 +23,7 @@ NONCE = bytes(range(13))
 
 
 def declared():
-    """{name: types of its parameters} of the .pyi."""
+    """{name: types of its parameters, with " = " and a default behind if it has one} of the .pyi."""
     functions = {}
     with open(PYI) as file:
         for line in file:
@@ -66,9 +66,11 @@ class TestInterface(unittest.TestCase):
         sample = {"Buffer": b"", "int": 8}
         for name, types in declared().items():
             function = getattr(native, name)
-            arguments = [sample[kind] for kind in types]
-            self.assertFalse(isinstance(error_of(function, *arguments), TypeError), name)
-            self.assertTrue(isinstance(error_of(function, *arguments[1:]), TypeError), name)
+            arguments = [sample[kind.split(" = ")[0]] for kind in types]
+            needed = len([kind for kind in types if " = " not in kind])
+            for count in range(needed, len(types) + 1):
+                self.assertFalse(isinstance(error_of(function, *arguments[:count]), TypeError), name)
+            self.assertTrue(isinstance(error_of(function, *arguments[: needed - 1]), TypeError), name)
             self.assertTrue(isinstance(error_of(function, *(arguments + [8])), TypeError), name)
 
     def test_types_are_the_declared_ones(self):
@@ -76,8 +78,8 @@ class TestInterface(unittest.TestCase):
         wrong = {"Buffer": 8, "int": b""}
         for name, types in declared().items():
             for i, kind in enumerate(types):
-                arguments = [sample[other] for other in types]
-                arguments[i] = wrong[kind]
+                arguments = [sample[other.split(" = ")[0]] for other in types]
+                arguments[i] = wrong[kind.split(" = ")[0]]
                 # A length that is wrong may be seen first.
                 error = error_of(getattr(native, name), *arguments)
                 self.assertTrue(isinstance(error, (TypeError, ValueError)), name)

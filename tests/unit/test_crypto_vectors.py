@@ -33,6 +33,14 @@ class TestPure(unittest.TestCase):
         for vector in VECTORS["sha256"]:
             self.assertEqual(self.crypto.sha256(unhex(vector["message"])), unhex(vector["digest"]))
 
+    def test_sha256_of_parts_is_that_of_the_whole(self):
+        for vector in VECTORS["sha256"]:
+            message = unhex(vector["message"])
+            digest = unhex(vector["digest"])
+            for cut in (0, 1, len(message) // 2, len(message)):
+                self.assertEqual(self.crypto.sha256(message[:cut], bytearray(message[cut:])), digest)
+                self.assertEqual(self.crypto.sha256(message[:cut], b"", memoryview(message)[cut:]), digest)
+
     def test_hmac_of_rfc_4231(self):
         for vector in VECTORS["hmac"]:
             self.assertEqual(self.crypto.hmac(unhex(vector["key"]), unhex(vector["data"])), unhex(vector["mac"]))

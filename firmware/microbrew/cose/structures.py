@@ -7,6 +7,8 @@ from microbrew import cbor
 
 # An array of three that begins with the text "Encrypt0".
 _PREFIX = b"\x83\x68Encrypt0"
+# An array of four that begins with the text "Signature1".
+_SIGNATURE1 = b"\x84\x6aSignature1"
 
 
 def enc_structure(external_aad, protected=b""):
@@ -17,6 +19,12 @@ def enc_structure(external_aad, protected=b""):
     return _PREFIX + cbor.sequence(protected, external_aad)
 
 
-def to_be_signed(protected_raw, payload, external_aad=b""):
-    """The encoded Sig_structure (RFC 9052 section 4.4)."""
-    return cbor.encode(("Signature1", protected_raw, external_aad, payload))
+def to_be_signed(protected_raw, payload, *external_aad):
+    """The encoded Sig_structure (RFC 9052 section 4.4), a bytearray; ``external_aad`` may be in parts."""
+    # In one piece from the start: EDHOC's holds a certificate twice, and a device has no room for a copy.
+    out = bytearray(_SIGNATURE1)
+    for parts in ((protected_raw,), external_aad, (payload,)):
+        out.extend(cbor.head(2, sum([len(part) for part in parts])))
+        for part in parts:
+            out.extend(part)
+    return out

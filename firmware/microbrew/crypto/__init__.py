@@ -52,8 +52,8 @@ class Crypto:
         """``length`` bytes from a cryptographic random generator."""
         raise NotImplementedError
 
-    def sha256(self, data):
-        """SHA-256 of ``data``, 32 bytes."""
+    def sha256(self, *parts):
+        """SHA-256 of one to three ``parts``, one after another, 32 bytes."""
         raise NotImplementedError
 
     def hmac(self, key, data):

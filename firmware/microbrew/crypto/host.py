@@ -1,6 +1,5 @@
 """Crypto backend of the host tools: the ``cryptography`` package (OpenSSL). CPython only."""
 
-import hashlib
 import hmac
 import os
 
@@ -72,8 +71,8 @@ class HostCrypto(Crypto):
     def random(self, length):
         return self._random(length)
 
-    def sha256(self, data):
-        return hashlib.sha256(data).digest()
+    def sha256(self, *parts):
+        return hashing.sha256(*parts)
 
     def hmac(self, key, data):
         return hmac.digest(bytes(key), bytes(data), "sha256")

@@ -3,6 +3,7 @@
 The side that uses static DH shows the MAC itself, the side that signs a COSE_Sign1 signature over it.
 """
 
+from microbrew.cbor import encode
 from microbrew.cose.structures import to_be_signed
 from microbrew.crypto import equal, wipe
 from microbrew.edhoc import key_schedule, messages
@@ -77,7 +78,7 @@ def prove(crypto, signs, own, th, ead_field, mac):
     """Signature_or_MAC_x of ``own``."""
     if not signs:
         return mac
-    return crypto.sign(own.private, _to_be_signed(own.id_cred, th, own.cred, ead_field, mac))
+    return crypto.sign(own.private, to_be_signed(own.id_cred, mac, encode(th), own.cred, ead_field))
 
 
 def candidates(peer):
@@ -138,7 +139,7 @@ def _check(session, peer, signs, by_responder):
         mac = key_schedule.mac_3(crypto, prk, fields.id_cred, session.th, peer.cred, fields.ead, length)
     try:
         if signs:
-            message = _to_be_signed(fields.id_cred, session.th, peer.cred, fields.ead, mac)
+            message = to_be_signed(fields.id_cred, mac, encode(session.th), peer.cred, fields.ead)
             crypto.verify(suite.signature_curve, peer.public, message, fields.proof)
         elif not equal(mac, fields.proof):
             raise CryptoError("MAC does not verify")
@@ -146,11 +147,3 @@ def _check(session, peer, signs, by_responder):
         wipe(prk)
         raise
     return prk
-
-
-def _to_be_signed(id_cred, th, cred, ead_field, mac):
-    external_aad = bytearray()
-    key_schedule.put_bstr(external_aad, th)
-    external_aad.extend(cred)
-    external_aad.extend(ead_field)
-    return to_be_signed(id_cred, mac, external_aad)

@@ -157,9 +157,10 @@ class VerifiedMessage2(State):
             proof = authentication.prove(crypto, signs, own, th_3, ead_3, mac_3)
             plaintext_3 = messages.encode_plaintext(None, own.id_cred, proof, ead_3)
             session.th = key_schedule.th_4(crypto, th_3, plaintext_3, own.cred)
+            # Before there is a ciphertext beside the plaintext, so that they are all that memory has to hold.
+            session.complete()
             ciphertext_3 = crypto.ccm_seal(k_3, iv_3, enc_structure(th_3), plaintext_3, suite.tag_len)
             wipe(plaintext_3)
-            session.complete()
             return messages.encode_bstr(ciphertext_3), Done(session)
 
 

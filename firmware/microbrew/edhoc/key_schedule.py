@@ -5,7 +5,7 @@ come back as ``bytearray`` so that their holder can wipe them. Left out: SHAKE h
 beyond 8160 bytes (Appendix G), which no message within our limits reaches.
 """
 
-from microbrew.cbor import head
+from microbrew.cbor import encode, head
 from microbrew.edhoc.suites import HASH_LEN, KEY_LEN, NONCE_LEN
 
 
@@ -33,11 +33,8 @@ def th_2(crypto, g_y, h_message_1):
 
 def th_3(crypto, th_2, plaintext_2, cred_r):
     """TH_3 = H( TH_2, PLAINTEXT_2, CRED_R )."""
-    out = bytearray()
-    put_bstr(out, th_2)
-    out.extend(plaintext_2)
-    out.extend(cred_r)
-    return crypto.sha256(out)
+    # In parts: together they hold a certificate twice, and a device has no room for a copy.
+    return crypto.sha256(encode(th_2), plaintext_2, cred_r)
 
 
 # TH_4 = H( TH_3, PLAINTEXT_3, CRED_I ) is the same function of the next values.

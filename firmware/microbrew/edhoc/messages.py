@@ -3,7 +3,7 @@
 Each is a CBOR sequence; what is not in deterministic encoding is refused. Readers raise DecodeError.
 """
 
-from microbrew.cbor import Reader, encode
+from microbrew.cbor import Reader, encode, head
 from microbrew.edhoc import ead
 from microbrew.edhoc.suites import MAX_SUITES
 from microbrew.errors import DecodeError, EdhocError
@@ -135,7 +135,8 @@ def parse_bstr(buf):
 
 def encode_bstr(content):
     """message_2, message_3 or message_4 out of what it wraps."""
-    return encode(content)
+    # ``encode`` has two copies for a moment, and message_3 is long.
+    return head(2, len(content)) + content
 
 
 def encode_plaintext(c_r, id_cred, proof, ead_field):

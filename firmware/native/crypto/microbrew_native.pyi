@@ -28,8 +28,8 @@ def p256_verify(public: Buffer, message: Buffer, signature: Buffer, /) -> None:
 def x25519(secret: Buffer, u: Buffer, /) -> bytes:
     """The function X25519 of RFC 7748 section 5, 32 bytes each. ValueError for a point of small order."""
 
-def sha256(data: Buffer, /) -> bytes:
-    """SHA-256, 32 bytes."""
+def sha256(first: Buffer, second: Buffer = b"", third: Buffer = b"", /) -> bytes:
+    """SHA-256 of what is given, one after another, 32 bytes."""
 
 def hmac(key: Buffer, data: Buffer, /) -> bytes:
     """HMAC-SHA-256, 32 bytes."""

@@ -17,7 +17,7 @@
 #include "p256.h"
 #include "x25519.h"
 
-enum { HASH = 32, SCALAR = 32, POINT = 64 };
+enum { HASH = 32, SCALAR = 32, POINT = 64, PARTS = 3 };
 
 static void raise_input(void) {
     mp_raise_ValueError(MP_ERROR_TEXT("not a key"));
@@ -73,7 +73,7 @@ static mp_obj_t p256_sign(mp_obj_t secret_in, mp_obj_t message_in) {
     uint8_t digest[HASH];
     uint8_t *signature;
     mp_obj_t result = new_bytes(POINT, &signature);
-    mb_sha256(digest, message);
+    mb_sha256(digest, &message, 1);
     if (!mb_p256_sign(signature, secret, digest)) {
         raise_input();
     }
@@ -86,7 +86,7 @@ static mp_obj_t p256_verify(mp_obj_t public_in, mp_obj_t message_in, mp_obj_t si
     mb_bytes_t message = buffer(message_in);
     const uint8_t *signature = buffer_of(signature_in, POINT);
     uint8_t digest[HASH];
-    mb_sha256(digest, message);
+    mb_sha256(digest, &message, 1);
     if (!mb_p256_verify(public, digest, signature)) {
         raise_forged();
     }
@@ -106,14 +106,18 @@ static mp_obj_t x25519(mp_obj_t secret_in, mp_obj_t u_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(x25519_obj, x25519);
 
-static mp_obj_t sha256(mp_obj_t data_in) {
-    mb_bytes_t data = buffer(data_in);
+static mp_obj_t sha256(size_t count, const mp_obj_t *in) {
+    mb_bytes_t parts[PARTS];
     uint8_t *digest;
-    mp_obj_t result = new_bytes(HASH, &digest);
-    mb_sha256(digest, data);
+    mp_obj_t result;
+    for (size_t i = 0; i < count; i++) {
+        parts[i] = buffer(in[i]);
+    }
+    result = new_bytes(HASH, &digest);
+    mb_sha256(digest, parts, count);
     return result;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(sha256_obj, sha256);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(sha256_obj, 1, PARTS, sha256);
 
 static mp_obj_t hmac(mp_obj_t key_in, mp_obj_t data_in) {
     mb_bytes_t key = buffer(key_in);

@@ -12,7 +12,9 @@ typedef struct {
     size_t len;
 } mb_bytes_t;
 
-void mb_sha256(uint8_t digest[32], mb_bytes_t data);
+// Of count parts, one after another.
+void mb_sha256(uint8_t digest[32], const mb_bytes_t *parts, size_t count);
+
 void mb_hmac(uint8_t mac[32], mb_bytes_t key, mb_bytes_t data);
 
 // len is at most 255 * 32.

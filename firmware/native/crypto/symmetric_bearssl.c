@@ -19,16 +19,18 @@
 
 enum { HASH = 32, KEY = 16, NONCE = 13 };
 
-static MB_BELOW void hash(uint8_t digest[32], mb_bytes_t data) {
+static MB_BELOW void hash(uint8_t digest[32], const mb_bytes_t *parts, size_t count) {
     br_sha256_context context;
     br_sha256_init(&context);
-    br_sha256_update(&context, data.data, data.len);
+    for (size_t i = 0; i < count; i++) {
+        br_sha256_update(&context, parts[i].data, parts[i].len);
+    }
     br_sha256_out(&context, digest);
 }
 
 // What is hashed may be a secret as well.
-void mb_sha256(uint8_t digest[32], mb_bytes_t data) {
-    hash(digest, data);
+void mb_sha256(uint8_t digest[32], const mb_bytes_t *parts, size_t count) {
+    hash(digest, parts, count);
     mb_wipe_stack();
 }
 

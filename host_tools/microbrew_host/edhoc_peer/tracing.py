@@ -99,7 +99,8 @@ class TracingCrypto(Crypto):
     def decompress(self, x: bytes, odd: bool) -> bytes:
         return self._inner.decompress(x, odd)
 
-    def sha256(self, data: bytes) -> bytes:
+    def sha256(self, *parts: bytes) -> bytes:
+        data = b"".join(parts)
         digest = self._inner.sha256(data)
         if self._hashed < len(_HASHES):
             name = _HASHES[self._hashed]

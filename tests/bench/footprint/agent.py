@@ -171,8 +171,8 @@ def repeatable(length):
     return drawn[:length]
 
 
-def probe(number, function, sized=None):
-    """``function``, with its cost without what is ours noted under ``number``; ``sized``: which argument's length."""
+def probe(number, function, sized=()):
+    """``function``, with its cost without what is ours noted under ``number``; ``sized``: which arguments' lengths."""
 
     def probed(*args):
         global _ours
@@ -193,7 +193,11 @@ def probe(number, function, sized=None):
             answer.put(number, 1)
             answer.put(offset * PER_TICK, 4)
             answer.put(took * PER_TICK, 4)
-            answer.put(0 if sized is None else len(args[sized]), 2)
+            size = 0
+            for i in sized:
+                if i < len(args):
+                    size += len(args[i])
+            answer.put(size, 2)
             _ours = ours + time.ticks_diff(time.ticks_cpu(), start) - took
 
     return probed
@@ -213,7 +217,7 @@ _wanted = []
 _plain_import = builtins.__import__
 
 
-def probe_method(number, owner, name, sized=None):
+def probe_method(number, owner, name, sized=()):
     """Probe a function where it is found: in a module, or a method in a class."""
     setattr(owner, name, probe(number, getattr(owner, name), sized))
 

@@ -20,17 +20,17 @@ FUNCTIONS = (
 # The initiator, from its credential to the keys of OSCORE, in the order of the run.
 EDHOC = tuple(name for name, *_ in FUNCTIONS[:8])
 
-# The native module's functions, and which argument has the length that matters.
+# The native module's functions, and which arguments have the lengths that matter, all of sha256's.
 NATIVE = (
-    ("p256_public", None),
-    ("p256_ecdh", None),
-    ("p256_sign", 1),
-    ("p256_verify", 1),
-    ("sha256", 0),
-    ("hmac", 1),
-    ("hkdf_expand", 1),
-    ("ccm_seal", 3),
-    ("ccm_open", 3),
+    ("p256_public", ()),
+    ("p256_ecdh", ()),
+    ("p256_sign", (1,)),
+    ("p256_verify", (1,)),
+    ("sha256", (0, 1, 2)),
+    ("hmac", (1,)),
+    ("hkdf_expand", (1,)),
+    ("ccm_seal", (3,)),
+    ("ccm_open", (3,)),
 )
 FIRST_NATIVE = 100
 
@@ -44,7 +44,7 @@ def install_functions() -> str:
 def install_natives() -> str:
     """Code for the board, after the package is loaded."""
     names = [name for name, _ in NATIVE]
-    sized = [argument for _, argument in NATIVE]
+    sized = [arguments for _, arguments in NATIVE]
     return f"probe_natives({FIRST_NATIVE}, {names}, {sized})"
 
 

@@ -45,7 +45,7 @@ class BoardFailed(BoardError):
 @dataclass(frozen=True)
 class Sample:
     """One call of a probed function: its number, instructions from the step's begin to the call and of the call,
-    and the length of the argument that was asked for."""
+    and the lengths of the arguments that were asked for, in all."""
 
     number: int
     offset: int

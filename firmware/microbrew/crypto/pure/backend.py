@@ -27,8 +27,8 @@ class PureCrypto(Crypto):
     def random(self, length):
         return self._random(length)
 
-    def sha256(self, data):
-        return hashing.sha256(data)
+    def sha256(self, *parts):
+        return hashing.sha256(*parts)
 
     def hmac(self, key, data):
         return hashing.hmac(key, data)

@@ -10,9 +10,12 @@ _IPAD = int.from_bytes(b"\x36" * 64, "big")
 _OPAD = int.from_bytes(b"\x5c" * 64, "big")
 
 
-def sha256(data):
-    """SHA-256 of ``data``, 32 bytes."""
-    return _sha256(data).digest()
+def sha256(*parts):
+    """SHA-256 of ``parts``, one after another, 32 bytes."""
+    state = _sha256()
+    for part in parts:
+        state.update(part)
+    return state.digest()
 
 
 def hmac(key, data):
