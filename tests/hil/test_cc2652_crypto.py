@@ -10,8 +10,8 @@ from unit_on_target import UNIT
 
 pytest.importorskip("unicorn", reason="unicorn is not installed: make venv")
 from microbrew_host.board.target import Target, open_target  # noqa: E402
+from microbrew_host.emulator.cc2652.block import ImageFault  # noqa: E402
 from microbrew_host.emulator.cc2652.chip import Cc2652  # noqa: E402
-from microbrew_host.emulator.cc2652.registers import ImageFault  # noqa: E402
 
 TARGET = "cc2652-emulated"
 RAM = range(0x20000000, 0x20000000 + 80 * 1024)

@@ -3,7 +3,7 @@
 ``chip`` puts it together; ``doorbell`` and ``rf_core`` are the radio. What is not modelled is listed in docs/cc2652.md.
 """
 
+from microbrew_host.emulator.cc2652.block import ImageFault
 from microbrew_host.emulator.cc2652.flash import PowerCut
-from microbrew_host.emulator.cc2652.registers import ImageFault
 
 __all__ = ["ImageFault", "PowerCut"]

@@ -13,11 +13,11 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from microbrew_host.emulator.cc2652.block import RegisterBlock
 from microbrew_host.emulator.cc2652.crypto import CryptoCore
 from microbrew_host.emulator.cc2652.flash import SIZE, Flash, Vims
 from microbrew_host.emulator.cc2652.pins import Gpio, Ioc
 from microbrew_host.emulator.cc2652.power import Prcm
-from microbrew_host.emulator.cc2652.registers import Registers
 from microbrew_host.emulator.cc2652.rf_core import RfCore
 from microbrew_host.emulator.cc2652.rtc import Rtc
 from microbrew_host.emulator.cc2652.trng import Trng
@@ -72,7 +72,7 @@ class Cc2652:
         for other in (self.trng, self.crypto, self.watchdog, self.rtc):
             core.add(other)
         low, high = struct.unpack("<II", eui64[::-1])
-        core.add(Registers(_FACTORY, initial={_MAC: low, _MAC + 4: high}))
+        core.add(RegisterBlock(_FACTORY, initial={_MAC: low, _MAC + 4: high}))
         self.rf = RfCore(core, self.prcm, self.rtc)
         self.output = ""
         self.console.on_byte = self._said
@@ -95,7 +95,7 @@ class Cc2652:
             raise ValueError("CCFG: wrong size")
         at = 0x1000 - CCFG_SIZE
         initial = {at + 4 * i: word for i, word in enumerate(words)}
-        self.core.add(Registers(_CUSTOMER, initial=initial))
+        self.core.add(RegisterBlock(_CUSTOMER, initial=initial))
 
     def _said(self, byte: int) -> None:
         self.output += chr(byte)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from microbrew_host.emulator.cc2652.registers import Gated, ImageFault
+from microbrew_host.emulator.cc2652.block import Gated, ImageFault
 from microbrew_host.emulator.schedule import Action, Event
 
 _CH0CTL, _CH0ADDR, _CH0LEN = 0x00, 0x04, 0x0C

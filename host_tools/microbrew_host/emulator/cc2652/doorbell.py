@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from microbrew_host.emulator.cc2652.registers import Gated, ImageFault
+from microbrew_host.emulator.cc2652.block import Gated, ImageFault
 
 _CMDR, _CMDSTA, _RFCPEIFG, _RFCPEIEN, _RFCPEISL, _RFACKIFG = 0x00, 0x04, 0x10, 0x14, 0x18, 0x1C
 _CPE0_IRQ, _CPE1_IRQ, _ACK_IRQ = 9, 2, 11

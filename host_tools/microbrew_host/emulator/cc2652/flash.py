@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from unicorn.arm_const import UC_ARM_REG_PRIMASK
 
-from microbrew_host.emulator.cc2652.registers import ImageFault, Registers
+from microbrew_host.emulator.cc2652.block import ImageFault, RegisterBlock
 from microbrew_host.emulator.peripheral import Peripheral
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class PowerCut(Exception):
     """Power failed in the middle of a flash operation, as ``Flash.cut`` asked for."""
 
 
-class Vims(Registers):
+class Vims(RegisterBlock):
     """Cache control. Its mode changes at once."""
 
     def __init__(self) -> None:

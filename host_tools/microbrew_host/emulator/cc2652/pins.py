@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from microbrew_host.emulator.cc2652.registers import Gated, Registers
+from microbrew_host.emulator.cc2652.block import Gated, RegisterBlock
 
 LED_RED, LED_GREEN, BUTTON_1, BUTTON_2 = 6, 7, 13, 14
 _PORT, _INPUT = 0x3F, 1 << 29
 _DOUT, _DOUTSET, _DOUTCLR, _DOUTTGL, _DIN, _DOE = 0x80, 0x90, 0xA0, 0xB0, 0xC0, 0xD0
 
 
-class Ioc(Registers):
+class Ioc(RegisterBlock):
     """A word for each pin."""
 
     def __init__(self) -> None:

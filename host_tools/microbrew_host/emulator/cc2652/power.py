@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from microbrew_host.emulator.cc2652.registers import Registers
+from microbrew_host.emulator.cc2652.block import RegisterBlock
 
 _CLKLOADCTL = 0x28
 _RFCCLKG = 0x2C
@@ -29,7 +29,7 @@ _DOMAIN_SECONDS = 20e-6
 _LOAD_SECONDS = 2e-6
 
 
-class Prcm(Registers):
+class Prcm(RegisterBlock):
     """``rf_listener``: called with True and False when the RF core's power changes."""
 
     def __init__(self) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from microbrew_host.emulator.cc2652.air import TURNAROUND_SECONDS, Air, Transmission
+from microbrew_host.emulator.cc2652.block import ImageFault
 from microbrew_host.emulator.cc2652.doorbell import RAT_HZ, Doorbell, RadioTimer, RfPower
-from microbrew_host.emulator.cc2652.registers import ImageFault
 from microbrew_host.emulator.schedule import Action, Event
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ Capture, continuous compare and delayed events are not modelled; ImageFault says
 
 from __future__ import annotations
 
-from microbrew_host.emulator.cc2652.registers import ImageFault, Registers
+from microbrew_host.emulator.cc2652.block import ImageFault, RegisterBlock
 from microbrew_host.emulator.schedule import Event
 
 _CTL, _EVFLAGS, _SEC, _SUBSEC, _SUBSECINC, _CHCTL = 0x00, 0x04, 0x08, 0x0C, 0x10, 0x14
@@ -27,7 +27,7 @@ _UNITS_PER_SECOND = 1 << 16
 _TURN = 1 << 32
 
 
-class Rtc(Registers):
+class Rtc(RegisterBlock):
     """It and its settings survive every reset but that of power. ``events`` counts."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from microbrew_host.emulator.cc2652.registers import Gated
+from microbrew_host.emulator.cc2652.block import Gated
 from microbrew_host.emulator.schedule import Event
 
 _OUT0, _OUT1, _IRQFLAGSTAT, _IRQFLAGCLR, _CTL, _CFG0, _FROEN = 0x00, 0x04, 0x08, 0x10, 0x14, 0x18, 0x20

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from microbrew_host.emulator.cc2652.block import Gated
 from microbrew_host.emulator.cc2652.pins import Ioc
-from microbrew_host.emulator.cc2652.registers import Gated
 
 _DR, _FR, _IBRD, _FBRD, _LCRH, _CTL, _IFLS = 0x00, 0x18, 0x24, 0x28, 0x2C, 0x30, 0x34
 _IMSC, _RIS, _MIS, _ICR = 0x38, 0x3C, 0x40, 0x44

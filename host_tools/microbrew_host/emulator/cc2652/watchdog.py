@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from microbrew_host.emulator.cc2652.registers import Registers
+from microbrew_host.emulator.cc2652.block import RegisterBlock
 from microbrew_host.emulator.schedule import Event
 
 _LOAD, _VALUE, _CTL, _ICR, _RIS, _LOCK = 0x00, 0x04, 0x08, 0x0C, 0x10, 0xC00
@@ -13,7 +13,7 @@ _IRQ = 14
 _NMI_EXCEPTION = 2
 
 
-class Watchdog(Registers):
+class Watchdog(RegisterBlock):
     """Counts down at 1.5 MHz: at the first end an NMI, at the second a reset."""
 
     def __init__(self) -> None:

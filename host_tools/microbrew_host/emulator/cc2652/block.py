@@ -11,7 +11,7 @@ class ImageFault(Exception):
     """The image did what hardware would punish with undefined behaviour; the text says what."""
 
 
-class Registers(Peripheral):
+class RegisterBlock(Peripheral):
     """Words that read as they were written; ``initial``: offset to value after reset."""
 
     def __init__(self, base: int, size: int = 0x1000, initial: dict[int, int] | None = None) -> None:
@@ -29,7 +29,7 @@ class Registers(Peripheral):
         self.words[offset] = value
 
 
-class Gated(Registers):
+class Gated(RegisterBlock):
     """A block that answers with a bus error unless ``has_clock()``: power domain and clock gate."""
 
     def __init__(self, base: int, has_clock: Callable[[], bool], size: int = 0x1000) -> None:
