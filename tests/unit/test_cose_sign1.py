@@ -3,8 +3,9 @@
 import json
 import unittest
 
+from backends import on_host, on_native
+
 from microbrew import cbor, crypto
-from microbrew.compat import MICROPYTHON
 from microbrew.cose import sign1
 from microbrew.crypto import ED25519, P256, X25519, public_from_spki
 from microbrew.errors import CryptoError, DecodeError
@@ -47,15 +48,6 @@ def _message(name):
 
 def _public(name):
     return public_from_spki(bytes.fromhex(ZSJ["spki"][name]))
-
-
-def present(backend):
-    """Whether this interpreter has the backend."""
-    try:
-        crypto.load(backend)
-    except ImportError:
-        return False
-    return True
 
 
 class TestVectors(unittest.TestCase):
@@ -118,12 +110,12 @@ class TestVectors(unittest.TestCase):
             self.assertEqual(again, _message(name))
 
 
-@unittest.skipIf(MICROPYTHON, "the host backend needs CPython")
+@on_host
 class TestVectorsOnHost(TestVectors):
     backend = "host"
 
 
-@unittest.skipUnless(present("native"), "no native module here: make native")
+@on_native
 class TestVectorsOnNative(TestVectors):
     backend = "native"
 

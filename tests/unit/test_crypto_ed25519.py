@@ -5,6 +5,8 @@ import sys
 import unittest
 from binascii import unhexlify
 
+from backends import on_host
+
 from microbrew import crypto
 from microbrew.compat import MICROPYTHON
 from microbrew.crypto import ED25519, P256, X25519
@@ -153,7 +155,7 @@ class TestPure(unittest.TestCase):
         self.assertRaises(StateError, self.crypto.sign, private, MESSAGE)
 
 
-@unittest.skipIf(MICROPYTHON, "the host backend needs CPython")
+@on_host
 class TestHost(TestPure):
     backend = "host"
 

@@ -2,21 +2,14 @@
 
 import unittest
 
+from backends import on_hardware, on_host, on_native, present
+
 from microbrew import crypto
 from microbrew.compat import MICROPYTHON
 from microbrew.crypto import P256
 from microbrew.errors import CryptoError
 
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-
-
-def present(backend):
-    """Whether this interpreter has the backend."""
-    try:
-        crypto.load(backend)
-    except ImportError:
-        return False
-    return True
 
 
 class TestLoad(unittest.TestCase):
@@ -51,7 +44,7 @@ class TestLoad(unittest.TestCase):
     def test_release_refuses_to_pick_a_backend_that_is_not_constant_time(self):
         self.assertRaises(CryptoError, self.lacking, ("hardware", "native", "host"), lambda: crypto.load(release=True))
 
-    @unittest.skipUnless(present("hardware"), "no AES in hardware here")
+    @on_hardware
     def test_hardware_is_preferred_to_everything(self):
         self.assertEqual(crypto.load().name, "hardware")
         self.assertEqual(self.lacking(("hardware",), crypto.load).name, "native")
@@ -113,17 +106,17 @@ class TestPureKeys(unittest.TestCase):
         self.assertRaises(CryptoError, self.crypto.decompress, public, odd)
 
 
-@unittest.skipIf(MICROPYTHON, "the host backend needs CPython")
+@on_host
 class TestHostKeys(TestPureKeys):
     backend = "host"
 
 
-@unittest.skipUnless(present("native"), "no native module here: make native")
+@on_native
 class TestNativeKeys(TestPureKeys):
     backend = "native"
 
 
-@unittest.skipUnless(present("hardware"), "no AES in hardware here")
+@on_hardware
 class TestHardwareKeys(TestPureKeys):
     backend = "hardware"
 

@@ -2,8 +2,9 @@
 
 import unittest
 
+from backends import on_hardware, on_host, on_native
+
 from microbrew import crypto
-from microbrew.compat import MICROPYTHON
 from microbrew.crypto import P256
 from microbrew.crypto.pure import p256
 from microbrew.errors import CryptoError, StateError
@@ -31,15 +32,6 @@ def _flipped(data, bit):
 def _right_side(x):
     """x^3 - 3x + b of the curve's equation."""
     return (x * x * x - 3 * x + 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B) % P
-
-
-def present(backend):
-    """Whether this interpreter has the backend."""
-    try:
-        crypto.load(backend)
-    except ImportError:
-        return False
-    return True
 
 
 class TestPure(unittest.TestCase):
@@ -269,16 +261,16 @@ class TestPure(unittest.TestCase):
             self.crypto.ccm_seal(KEY, NONCE, b"", bytes(0x10000), 8)
 
 
-@unittest.skipIf(MICROPYTHON, "the host backend needs CPython")
+@on_host
 class TestHost(TestPure):
     backend = "host"
 
 
-@unittest.skipUnless(present("native"), "no native module here: make native")
+@on_native
 class TestNative(TestPure):
     backend = "native"
 
 
-@unittest.skipUnless(present("hardware"), "no AES in hardware here")
+@on_hardware
 class TestHardware(TestPure):
     backend = "hardware"

@@ -3,8 +3,9 @@
 import json
 import unittest
 
+from backends import on_hardware, on_host, on_native
+
 from microbrew import crypto
-from microbrew.compat import MICROPYTHON
 from microbrew.crypto import P256
 from microbrew.errors import CryptoError
 
@@ -12,15 +13,6 @@ with open("tests/vectors/crypto.json") as _file:
     VECTORS = json.load(_file)
 
 unhex = bytes.fromhex
-
-
-def present(backend):
-    """Whether this interpreter has the backend."""
-    try:
-        crypto.load(backend)
-    except ImportError:
-        return False
-    return True
 
 
 class TestPure(unittest.TestCase):
@@ -152,16 +144,16 @@ class TestPure(unittest.TestCase):
         )
 
 
-@unittest.skipIf(MICROPYTHON, "the host backend needs CPython")
+@on_host
 class TestHost(TestPure):
     backend = "host"
 
 
-@unittest.skipUnless(present("native"), "no native module here: make native")
+@on_native
 class TestNative(TestPure):
     backend = "native"
 
 
-@unittest.skipUnless(present("hardware"), "no AES in hardware here")
+@on_hardware
 class TestHardware(TestPure):
     backend = "hardware"

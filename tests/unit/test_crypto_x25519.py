@@ -4,6 +4,8 @@ import json
 import unittest
 from binascii import unhexlify
 
+from backends import on_hardware, on_host, on_native
+
 from microbrew import crypto
 from microbrew.compat import MICROPYTHON
 from microbrew.crypto import ED25519, P256, X25519
@@ -12,15 +14,6 @@ from microbrew.errors import CryptoError, StateError
 VECTORS = json.load(open("tests/vectors/curve25519.json"))  # noqa: SIM115
 P = 2**255 - 19
 SECRET = bytes(range(32))
-
-
-def present(backend):
-    """Whether this interpreter has the backend."""
-    try:
-        crypto.load(backend)
-    except ImportError:
-        return False
-    return True
 
 
 class TestPure(unittest.TestCase):
@@ -116,17 +109,17 @@ class TestPure(unittest.TestCase):
             self.assertEqual(secret, bytearray(32))
 
 
-@unittest.skipIf(MICROPYTHON, "the host backend needs CPython")
+@on_host
 class TestHost(TestPure):
     backend = "host"
 
 
-@unittest.skipUnless(present("native"), "no native module here: make native")
+@on_native
 class TestNative(TestPure):
     backend = "native"
 
 
-@unittest.skipUnless(present("hardware"), "no AES in hardware here")
+@on_hardware
 class TestHardware(TestPure):
     backend = "hardware"
 
