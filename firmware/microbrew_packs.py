@@ -1,9 +1,10 @@
 """Lets a board import modules out of packs: files that hold a package's .mpy files each.
 
 A board's filesystem gives every file and directory whole blocks of flash, 4 KiB as a rule, so that the package's many
-small files would take twice their size. A pack is ``/lib/PACKAGE.pack``; in it for each module a byte for the length
-of its name, its name, four bytes for its size (little-endian), the .mpy. Modules of no package are in ``/lib/-.pack``.
-``mount()`` makes them importable, before what is frozen or in other files.
+small files would take twice their size. A pack is ``PACKAGE.pack``, in the directory that this module is loaded from,
+/lib or /flash/lib; in it for each module a byte for the length of its name, its name, four bytes for its size
+(little-endian), the .mpy. Modules of no package are in ``-.pack``. ``mount()`` makes them importable, before what is
+frozen or in other files.
 """
 
 import io
@@ -17,6 +18,8 @@ _ENOENT = 2
 _CLOSE = 4  # MP_STREAM_CLOSE
 
 MOUNTED = "/packs"
+# With the slash at its end, if any.
+_BESIDE = __file__[: __file__.rfind("/") + 1]
 
 
 class _Member(io.IOBase):
@@ -38,10 +41,7 @@ class _Member(io.IOBase):
 
 
 class _Packs:
-    """The packs of a directory as a filesystem, as far as ``import`` looks at one."""
-
-    def __init__(self, directory):
-        self._directory = directory
+    """The packs beside this module as a filesystem, as far as ``import`` looks at one."""
 
     def mount(self, _readonly, _mkfs):
         pass
@@ -66,7 +66,7 @@ class _Packs:
         return _Member(file, size)
 
     def _pack(self, package):
-        return open("%s/%s.pack" % (self._directory, package.replace("/", ".")), "rb")
+        return open("%s%s.pack" % (_BESIDE, package.replace("/", ".")), "rb")
 
     def _find(self, path):
         package, _, name = path.rpartition("/")
@@ -84,9 +84,9 @@ class _Packs:
             file.seek(size, 1)
 
 
-def mount(directory="/lib"):
-    """Make the packs of a directory importable; again is no harm."""
+def mount():
+    """Make the packs importable; again is no harm."""
     if MOUNTED in sys.path:
         return
-    vfs.mount(_Packs(directory), MOUNTED)
+    vfs.mount(_Packs(), MOUNTED)
     sys.path.insert(0, MOUNTED)

@@ -121,11 +121,11 @@ def test_the_native_module_for_armv7m_computes_on_the_board(flash) -> None:
     compiler = Compiler(MPY_CROSS)
     stock = deploy.Interpreter("stock", 7942, frozenset())
     wanted = deploy.contents(stock, compiler, FIRMWARE, ROOT / "build/native", [], deploy.Report())
-    assert wanted["/lib/microbrew_native.mpy"] == NATIVE.read_bytes()
+    assert wanted["lib/microbrew_native.mpy"] == NATIVE.read_bytes()
     with open_target(BOARD, flash) as board, board.repl() as repl:
         Files(repl).make_directory("/lib")
         # Under another name, since this board has the module built in, which goes before.
-        Files(repl).write("/lib/loaded.mpy", wanted["/lib/microbrew_native.mpy"])
+        Files(repl).write("/lib/loaded.mpy", wanted["lib/microbrew_native.mpy"])
         repl("import sys; sys.path.append('/lib'); import loaded, microbrew_native as built_in")
         for code in ("sha256(b'abc')", "p256_public(bytes(31) + b'\\x05')"):
             assert repl(f"print(loaded.{code} == built_in.{code})") == "True"
@@ -148,10 +148,10 @@ def test_boards_that_cannot_have_it_are_told_why(flash) -> None:
     # An ESP32 (xtensawin), a board without loadable native code, one of an older sub-version.
     for mpy in (10 << 10 | 3 << 8 | 6, 6, 5 << 10 | 2 << 8 | 6):
         found, remarks = contents(mpy)
-        assert "/lib/microbrew_native.mpy" not in found
+        assert "lib/microbrew_native.mpy" not in found
         assert "not constant time" in remarks[0]
         # Nor does it start by itself without a radio.
-        assert "/main.py" not in found
+        assert "main.py" not in found
         assert "no radio for stock" in remarks[1]
 
 
@@ -159,8 +159,8 @@ def test_a_stock_nrf52840_gets_its_radio_driver_and_its_native_code_for_its_proc
     stock = deploy.Interpreter("nrf", 7942, frozenset(), "nrf52840")
     report = deploy.Report()
     found = deploy.contents(stock, Compiler(MPY_CROSS), FIRMWARE, ROOT / "build/native", [], report)
-    assert b"nrf52840_viper" in found["/lib/microbrew.radio.pack"]
-    assert {"/main.py", "/lib/microbrew_native.mpy"} <= set(found)
+    assert b"nrf52840_viper" in found["lib/microbrew.radio.pack"]
+    assert {"main.py", "lib/microbrew_native.mpy"} <= set(found)
     assert report.remarks == []
 
 

@@ -131,7 +131,7 @@ class Runner:
         for name in needs.files:
             wanted[name] = (ROOT / name).read_bytes()
         files = Files(repl)
-        files.make_directory("/tmp")  # noqa: S108
+        files.make_directory("tmp")
         if not self._send(files, wanted):
             raise Lacking(_NO_ROOM)
         for name in sorted(needs.optional):

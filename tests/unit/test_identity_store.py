@@ -336,7 +336,9 @@ class Records(unittest.TestCase):
 
 class RealFiles(unittest.TestCase):
     def setUp(self):
-        self.path = "/tmp/microbrew-store-test-%s" % "".join(["%02x" % b for b in os.urandom(6)])  # noqa: S108
+        # On a board whose filesystem is not at / there is no /tmp, but tmp in its filesystem, where it starts.
+        directory = "/tmp" if "tmp" in os.listdir("/") else "tmp"  # noqa: S108
+        self.path = "%s/microbrew-store-test-%s" % (directory, "".join(["%02x" % b for b in os.urandom(6)]))
 
     def tearDown(self):
         for name in os.listdir(self.path):

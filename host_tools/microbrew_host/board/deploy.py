@@ -14,9 +14,10 @@ from microbrew_host.board.files import Files, digest
 from microbrew_host.board.packs import MODULE, PRELUDE, SUFFIX, Compiler, packs
 from microbrew_host.board.repl import Repl
 
-LIBRARY = "/lib"
+# Relative to where a port starts, which is where it has its filesystem and looks for its program.
+LIBRARY = "lib"
 NATIVE = "microbrew_native"
-MAIN = "/main.py"
+MAIN = "main.py"
 # Collecting often, since code is loaded again at each change of role and phase of a join: else what loading leaves
 # behind lies between what stays, and a large heap is full although much of it is free.
 _COLLECT_OFTEN = "import gc\ngc.threshold(4096)\n"

@@ -51,6 +51,7 @@ def digest(data: bytes) -> str:
 class Files:
     """The filesystem of the board at ``repl``. ``packs``: whether it takes data compressed.
 
+    A path without a leading / is below the directory where the port starts, its filesystem's root: / or /flash.
     Raises BoardError, Failed for what the board refuses.
     """
 
@@ -86,7 +87,7 @@ class Files:
 
     def room(self) -> tuple[int, int]:
         """Size of a block and number of free ones."""
-        size, free = self._repl("s = os.statvfs('/'); print(s[0], s[3])").split()
+        size, free = self._repl("s = os.statvfs(os.getcwd()); print(s[0], s[3])").split()
         return int(size), int(free)
 
     def write(self, path: str, data: bytes, progress: Callable[[int], None] = lambda _: None) -> None:

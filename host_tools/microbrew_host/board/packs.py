@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 from microbrew_host.board.errors import BoardError
 
 # For code that is sent to a board: makes what was deployed there importable, if anything was. Our port does not look
-# into /lib by itself.
-PRELUDE = """import sys
-if "/lib" not in sys.path: sys.path.append("/lib")
+# into /lib by itself; a port that mounts its filesystem elsewhere has lib there, and starts there.
+PRELUDE = """import os, sys
+_lib = os.getcwd().rstrip("/") + "/lib"
+if _lib not in sys.path: sys.path.append(_lib)
 try:
     import microbrew_packs
     microbrew_packs.mount()

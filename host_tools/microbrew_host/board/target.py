@@ -35,7 +35,8 @@ from microbrew_host.demo.process import ProcessError
 
 UNIX = "unix"
 QEMU = "qemu_an386"
-STORE = "/store"
+# Of device.py in boards/common.
+STORE = "store"
 _UNIX_HEAP = "8M"
 _START_SECONDS = 20.0
 _RETRY_SECONDS = 0.2
@@ -43,8 +44,11 @@ _RETRY_SECONDS = 0.2
 
 class Target:
     """A board that runs. ``console``: path of the serial port with its REPL. ``radio``: that of its radio's wire, None
-    if its radio is not on a wire. ``store``: path of its store, as the board names it. ``emulated``: no hardware.
-    ``numbered``: its chip has a number of its own."""
+    if its radio is not on a wire. ``store``: path of its store, in the directory where a port starts: its filesystem's
+    root, be it / as of ours or /flash. ``emulated``: no hardware. ``numbered``: its chip has a number of its own.
+    ``platform``: the directory in boards/ that its image is made from, None where nobody here knows that."""
+
+    store = STORE
 
     def __init__(
         self,
@@ -52,18 +56,18 @@ class Target:
         console: str,
         *,
         radio: str | None = None,
-        store: str = STORE,
         emulated: bool = True,
         numbered: bool = False,
+        platform: str | None = None,
         interrupt: Callable[[], None] = lambda: None,
         close: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self.console = console
         self.radio = radio
-        self.store = store
         self.emulated = emulated
         self.numbered = numbered
+        self.platform = platform
         self._interrupt = interrupt
         self._close = close
 
@@ -130,7 +134,7 @@ def _open_qemu(name: str, flash: Path | None, _air: str | None, **options: Any) 
         raise BoardError("qemu-system-arm is missing: make toolchain") from None
     except QemuFailed as error:
         raise BoardError(f"qemu-system-arm: {error}") from None
-    return Target(name, board.console, radio=board.radio, close=board.close)
+    return Target(name, board.console, radio=board.radio, platform=name, close=board.close)
 
 
 def _emulated(chip: str, board: str, numbered: bool = True) -> Callable[..., Target]:
@@ -145,7 +149,7 @@ def _emulated(chip: str, board: str, numbered: bool = True) -> Callable[..., Tar
             running = emulator.Emulator(image(board), chip=chip, flash=flash, ether=air, **options)
         except emulator.EmulatorFailed as error:
             raise BoardError(f"the emulator of the {chip}: {error}") from None
-        return Target(name, running.console, numbered=numbered, close=running.close)
+        return Target(name, running.console, numbered=numbered, platform=board, close=running.close)
 
     return start
 
@@ -184,7 +188,7 @@ def _open_unix(name: str, flash: Path | None, _air: str | None, heap: int | None
         def interrupt() -> None:
             process.send_signal(signal.SIGINT)
 
-        return Target(name, os.ttyname(theirs), store=str(flash / "store"), interrupt=interrupt, close=closing.close)
+        return Target(name, os.ttyname(theirs), platform=UNIX, interrupt=interrupt, close=closing.close)
     except ProcessError as error:
         closing.close()
         raise BoardError(str(error)) from None
