@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from outcomes import Outcomes
+from outcomes import Outcomes, platform_of
+from serial.tools import list_ports
 
 from microbrew_host.board.errors import BoardError
 from microbrew_host.board.target import Target, open_target
@@ -158,31 +159,61 @@ def outcomes_of() -> Callable[[str], Outcomes]:
     return make
 
 
+def _unreachable(name: str, error: BoardError) -> NoReturn:
+    """End the run: without its board no test has anything to say, and each would say so."""
+    advice = ""
+    if "/" in name:
+        ports = ", ".join(port.device for port in list_ports.comports()) or "none"
+        advice = (
+            f" Serial ports here: {ports}. What to do: plug the board in, press its reset button, close what else has"
+            " its port open, try its other ports. It needs a REPL on it: a dev image, for a release has none, or stock"
+            " MicroPython with what make deploy puts there."
+        )
+    stop = "" if str(error).endswith("?") else "."
+    pytest.exit(f"cannot test {name}: {error}{stop}{advice}", returncode=pytest.ExitCode.TESTS_FAILED)
+
+
 @pytest.fixture(scope="session")
-def outcomes(outcomes_of: Callable[[str], Outcomes], target_name: str) -> Outcomes:
-    """Where tests note what they found."""
-    return outcomes_of(target_name)
+def open_board(
+    target_name: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Target]:
+    """Opens the board under test; each time an emulated one is blank."""
+    options = {"heap": request.config.getoption("--heap")} if target_name in HEAP_CAN_BE_CHOSEN else {}
+
+    def opened() -> Target:
+        flash = tmp_path_factory.mktemp("target") / "flash" if "/" not in target_name else None
+        return open_target(target_name, flash, **options)
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def outcomes(outcomes_of: Callable[[str], Outcomes], target_name: str, open_board: Callable[[], Target]) -> Outcomes:
+    """Where tests note what they found. The board is asked first whether it is there; if not, the run ends."""
+    found = outcomes_of(target_name)
+    try:
+        with open_board() as board, found.claim("boots"), board.repl() as repl:
+            found.facts["platform"] = platform_of(board, repl)
+    except BoardError as error:
+        _unreachable(target_name, error)
+    return found
 
 
 @pytest.fixture(scope="module")
-def target(
-    outcomes: Outcomes, target_name: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Target]:
-    """The board under test, running. One that was named and cannot be opened is a failure."""
-    flash = tmp_path_factory.mktemp("target") / "flash" if "/" not in target_name else None
-    options = {"heap": request.config.getoption("--heap")} if target_name in HEAP_CAN_BE_CHOSEN else {}
+def target(outcomes: Outcomes, target_name: str, open_board: Callable[[], Target]) -> Iterator[Target]:
+    """The board under test, running."""
     try:
-        board = open_target(target_name, flash, **options)
+        board = open_board()
     except BoardError as error:
-        pytest.fail(str(error), pytrace=False)
+        _unreachable(target_name, error)
     with board:
-        with outcomes.claim("boots"), board.repl() as repl:
-            outcomes.facts["platform"] = repl("import sys; print(sys.platform)")
         yield board
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for found in _OUTCOMES:
+        if not found.rows and not found.facts:
+            continue
         directory = ROOT / "build/hil"
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / f"{found.name.replace('/', '-').strip('-')}.json"

@@ -5,7 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from microbrew_host.board.repl import Repl
+from microbrew_host.board.target import Target
+
 UNIT = Path(__file__).resolve().parents[1] / "unit"
+
+
+def platform_of(board: Target, repl: Repl) -> str:
+    """Under which name its row stands: the directory in boards/ of its image, or what it calls itself.
+
+    What upstream's nrf port says of each of its boards is the port's name."""
+    return board.platform or repl("import sys; print(sys.platform)")
 
 
 class Outcomes:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outcomes import Outcomes
+from outcomes import Outcomes, platform_of
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
@@ -140,7 +140,8 @@ def established(make: Callable[[], "TargetNetwork"], outcomes: Outcomes, *eui64s
             outcome = world.set_up(*eui64s)
         except BoardError as error:
             pytest.fail(str(error), pytrace=False)
-        outcomes.facts["platform"] = world.on_target("print(sys.platform)")
+        with world.target.repl() as repl:
+            outcomes.facts["platform"] = platform_of(world.target, repl)
         yield world, outcome
     finally:
         world.close()

@@ -40,8 +40,6 @@ def outcomes(outcomes_of: Callable[[str], Outcomes]) -> Outcomes:
 def network(built: None, outcomes: Outcomes, tmp_path_factory: pytest.TempPathFactory):
     root = tmp_path_factory.mktemp("join")
     with established(lambda: TargetNetwork(root, NAME, eui64=EUI64), outcomes, EUI64, OTHER) as found:
-        # Upstream's port calls each of its boards nrf.
-        outcomes.facts["platform"] = "nrf52840_stock"
         yield found
 
 

@@ -62,7 +62,10 @@ class Repl:
             except BoardError:
                 # A board that was just starting has not seen the ctrl-C, and runs its program by now.
                 if attempt == _ATTEMPTS - 1:
-                    raise BoardError(f"{self._path}: nothing there that answers as MicroPython's REPL does") from None
+                    raise BoardError(
+                        f"{self._path}: nothing there that answers as MicroPython's REPL does, "
+                        f"asked {_ATTEMPTS} times at {self.transport.serial.baudrate} baud"
+                    ) from None
 
     def _synchronise(self) -> None:
         """Forget answers to what was typed before; the next one is to what comes now."""
