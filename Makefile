@@ -179,10 +179,13 @@ endif
 firmware-unix: sources $(MPY_CROSS)
 	@$(BUILD_IMAGE) -C $(MPY_DIR)/ports/unix VARIANT=unix VARIANT_DIR=$(CURDIR)/boards/unix
 
-# A serial port, or an emulated board; its tests also want the image that they run on.
+# A serial port, or an emulated board; its tests also want the image that they run on. Upstream's port is built anew only
+# where MPY_DIR= names a whole checkout.
 BOARD_OF_cc2652-emulated := cc2652
 BOARD_OF_nrf52840-emulated := nrf52840dk
-BOARD_IMAGE = $(or $(BOARD_OF_$(TARGET)),$(if $(findstring /,$(TARGET)),,$(filter-out unix,$(TARGET))))
+BOARD_OF_nrf52840_stock-emulated = $(if $(wildcard $(MPY_DIR)/lib/nrfx/nrfx.h),nrf52840_stock)
+BOARD_OF_unix :=
+BOARD_IMAGE = $(if $(findstring /,$(TARGET)),,$(if $(findstring $(origin BOARD_OF_$(TARGET)),undefined),$(TARGET),$(BOARD_OF_$(TARGET))))
 FLASH ?=
 STORE ?=
 PEER ?=
