@@ -42,14 +42,14 @@ class AirNetwork(TargetNetwork):
     Raises BoardError.
     """
 
-    def __init__(self, root: Path, target: str, radio: str, line_ms: int | None = None) -> None:
+    def __init__(self, root: Path, target: str, eui64: str, radio: str, line_ms: int | None = None) -> None:
         if ("/" in radio) != ("/" in target):
             raise BoardError(f"{target} and {radio} do not hear each other: one of them is emulated, the other is not")
         if "/" in radio and os.path.realpath(radio) == os.path.realpath(target):
             raise BoardError(f"{radio} cannot be the board under test and the radio that it is to hear")
         if "/" not in radio and radio != EMULATED:
             raise BoardError(f"no radio {radio}: a serial port such as /dev/ttyACM1, or {EMULATED}")
-        super().__init__(root, target)
+        super().__init__(root, target, eui64)
         self.site = Site("site", NETWORK, "R", ("acme",), 5, free_ports(), root / "site")
         self._bridge = None
         if radio == EMULATED:
@@ -60,14 +60,14 @@ class AirNetwork(TargetNetwork):
         self._line_ms = line_ms
         self.where = f"serial:{radio}"
 
-    def set_up(self, eui64: str, _other: str = "") -> Outcome:
+    def set_up(self) -> Outcome:
         """As TargetNetwork does, without the device behind it. Raises BoardError if the radio does not answer."""
         answers(self.where)
         parallel(
             lambda: self.manufacture("acme", {}, {}),
             lambda: self.manufacture("own", {}, {"R": ROUTER}),
         )
-        outcome = self.provision(eui64)
+        outcome = self.provision()
         self.found(self.site, [("own", "6lbr")])
         if self._bridge is not None:
             from microbrew_host.emulator.board import own_eui64

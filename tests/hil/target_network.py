@@ -129,7 +129,7 @@ class Console:
 
 
 @contextlib.contextmanager
-def established(make: Callable[[], "TargetNetwork"], outcomes: Outcomes, *eui64s: str) -> Iterator[tuple[Any, Outcome]]:
+def established(make: Callable[[], "TargetNetwork"], outcomes: Outcomes) -> Iterator[tuple[Any, Outcome]]:
     """A network that ``make`` makes, and what provisioning said. What the board refuses fails in a sentence."""
     try:
         world = make()
@@ -137,7 +137,7 @@ def established(make: Callable[[], "TargetNetwork"], outcomes: Outcomes, *eui64s
         pytest.fail(str(error), pytrace=False)
     try:
         try:
-            outcome = world.set_up(*eui64s)
+            outcome = world.set_up()
         except BoardError as error:
             pytest.fail(str(error), pytrace=False)
         with world.target.repl() as repl:
@@ -148,33 +148,38 @@ def established(make: Callable[[], "TargetNetwork"], outcomes: Outcomes, *eui64s
 
 
 class TargetNetwork(Network):
-    """R -- T -- b: a border router, the target, and a process that has to join through it."""
+    """R -- T -- b: a border router, the target, and a process that has to join through it.
 
-    def __init__(self, root: Path, target: str, **options: Any) -> None:
+    ``eui64``: the target's, if its chip has none. ``other``: that of the process.
+    """
+
+    def __init__(self, root: Path, target: str, eui64: str, other: str = "") -> None:
         super().__init__(root, loss=0.0, seed=1)
+        self._eui64 = eui64
+        self._other = other
         # With the heap that it has, not with that which tests get.
         flash = root / "flash" if "/" not in target else None
-        self.target = open_target(target, flash, air=f"{parts.LOOPBACK}:{self.ports.ether}", **options)
+        self.target = open_target(target, flash, air=f"{parts.LOOPBACK}:{self.ports.ether}", eui64=eui64)
         self.own_before = ""
 
-    def set_up(self, eui64: str, other: str) -> Outcome:
-        """Make everything, start all but the devices. ``eui64``: the target's, if its chip has none."""
+    def set_up(self) -> Outcome:
+        """Make everything, start all but the devices."""
         parallel(
-            lambda: self.manufacture("acme", {"b": other}, {}),
+            lambda: self.manufacture("acme", {"b": self._other}, {}),
             lambda: self.manufacture("own", {}, {"R": ROUTER}),
         )
-        outcome = self.provision(eui64)
+        outcome = self.provision()
         site = Site("site", "cafe", "R", ("acme",), 5, free_ports(), self.root / "site")
         self.found(site, [("own", "6lbr")])
         self.link(("R", TARGET), (TARGET, "b"))
         self.start_parts("acme", site)
         return outcome
 
-    def provision(self, eui64: str) -> Outcome:
+    def provision(self) -> Outcome:
         """Make the target a device of the manufacturer "acme", over its console."""
         maker = Manufacturer.load(self.root / "acme")
         engine = database.open_database(maker.path / directory.DATABASE)
-        order = None if self.target.numbered else Order.of(bytes.fromhex(eui64))
+        order = None if self.target.numbered else Order.of(bytes.fromhex(self._eui64))
         try:
             self.own_before = self.own()
             with self.target.repl() as repl:

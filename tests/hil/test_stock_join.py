@@ -39,7 +39,7 @@ def outcomes(outcomes_of: Callable[[str], Outcomes]) -> Outcomes:
 @pytest.fixture(scope="module")
 def network(built: None, outcomes: Outcomes, tmp_path_factory: pytest.TempPathFactory):
     root = tmp_path_factory.mktemp("join")
-    with established(lambda: TargetNetwork(root, NAME, eui64=EUI64), outcomes, EUI64, OTHER) as found:
+    with established(lambda: TargetNetwork(root, NAME, EUI64, OTHER), outcomes) as found:
         yield found
 
 

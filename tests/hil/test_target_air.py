@@ -41,7 +41,7 @@ def network(
 ) -> Iterator[tuple[AirNetwork, Outcome]]:
     line_ms = request.config.getoption("--line-ms")
     root = tmp_path_factory.mktemp("air")
-    with established(lambda: AirNetwork(root, target_name, radio_name, line_ms), outcomes, EUI64) as found:
+    with established(lambda: AirNetwork(root, target_name, EUI64, radio_name, line_ms), outcomes) as found:
         yield found
 
 

@@ -18,7 +18,7 @@ def network(
     if "/" in target_name:
         pytest.skip("a board's air is the real one: see test_target_air.py")
     root = tmp_path_factory.mktemp("join")
-    with established(lambda: TargetNetwork(root, target_name), outcomes, EUI64, OTHER) as found:
+    with established(lambda: TargetNetwork(root, target_name, EUI64, OTHER), outcomes) as found:
         yield found
 
 

@@ -97,10 +97,13 @@ class Target:
         self.close()
 
 
-def open_target(name: str, flash: Path | None = None, air: str | None = None, **options: Any) -> Target:
+def open_target(
+    name: str, flash: Path | None = None, air: str | None = None, eui64: str | None = None, **options: Any
+) -> Target:
     """The target of that name. ``flash``: what keeps the store of an emulated one: a file, for ``unix`` a directory.
 
     ``air``: HOST:PORT of the ether for an emulated radio; one on a wire is connected by who runs the ether instead.
+    ``eui64``: as whom a board is in that air whose image does not make its address out of its chip's number.
     ``options`` are the emulator's: heap, seed and so on. Raises BoardError with a sentence.
     """
     if "/" in name:
@@ -111,7 +114,7 @@ def open_target(name: str, flash: Path | None = None, air: str | None = None, **
         return Target(name, name, emulated=False, numbered=True)
     if name not in OPENERS:
         raise BoardError(f"no target {name}; there are {', '.join(OPENERS)} and serial ports such as /dev/ttyACM0")
-    return OPENERS[name](name, flash, air, **options)
+    return OPENERS[name](name, flash, air, eui64, **options)
 
 
 def build_directory() -> Path:
@@ -127,7 +130,7 @@ def image(board: str, variant: str = "dev") -> Path:
     return path
 
 
-def _open_qemu(name: str, flash: Path | None, _air: str | None, **options: Any) -> Target:
+def _open_qemu(name: str, flash: Path | None, _air: str | None, _eui64: str | None, **options: Any) -> Target:
     try:
         board = Qemu(image(name), flash=flash, **options)
     except FileNotFoundError:
@@ -140,13 +143,14 @@ def _open_qemu(name: str, flash: Path | None, _air: str | None, **options: Any) 
 def _emulated(chip: str, board: str, numbered: bool = True) -> Callable[..., Target]:
     """Opens the image for ``board`` in our model of ``chip``. ``numbered``: the image tells the chip's number."""
 
-    def start(name: str, flash: Path | None, air: str | None, **options: Any) -> Target:
+    def start(name: str, flash: Path | None, air: str | None, eui64: str | None, **options: Any) -> Target:
+        own = None if numbered else eui64
         try:
             emulator = importlib.import_module("microbrew_host.emulator")
         except ImportError as error:
             raise BoardError(f"the emulator of the {chip} is not installed here: {error}") from None
         try:
-            running = emulator.Emulator(image(board), chip=chip, flash=flash, ether=air, **options)
+            running = emulator.Emulator(image(board), chip=chip, flash=flash, ether=air, eui64=own, **options)
         except emulator.EmulatorFailed as error:
             raise BoardError(f"the emulator of the {chip}: {error}") from None
         return Target(name, running.console, numbered=numbered, platform=board, close=running.close)
@@ -154,7 +158,7 @@ def _emulated(chip: str, board: str, numbered: bool = True) -> Callable[..., Tar
     return start
 
 
-def _open_unix(name: str, flash: Path | None, _air: str | None, heap: int | None = None) -> Target:
+def _open_unix(name: str, flash: Path | None, _air: str | None, _eui64: str | None, heap: int | None = None) -> Target:
     closing = contextlib.ExitStack()
     try:
         if flash is None:
@@ -197,7 +201,7 @@ def _open_unix(name: str, flash: Path | None, _air: str | None, heap: int | None
         raise
 
 
-# A new emulator is a line here: its name, and a function of (name, flash, air, **options) that gives a Target.
+# A new emulator is a line here: its name, and a function of (name, flash, air, eui64, **options) that gives a Target.
 OPENERS: dict[str, Callable[..., Target]] = {
     UNIX: _open_unix,
     QEMU: _open_qemu,
