@@ -43,7 +43,7 @@ reset, and its beacons invite the next; its store survives a reset. An emulated 
 _TAIL = """
 ## Fill in a row
 
-    make test-board TARGET=qemu_an386            # or nrf52840-emulated, cc2652-emulated, unix
+    make test-board TARGET=qemu_an386            # or nrf52840-emulated, nrf52840_stock-emulated, cc2652-emulated, unix
     make test-board TARGET=/dev/ttyACM0          # a board with our `dev` image, or with what `make deploy` put there
     make test-board TARGET=/dev/ttyACM0 PEER=/dev/ttyACM1 ASK=1
     make test-board TARGET=/dev/ttyACM0 RADIO=/dev/ttyACM1
@@ -51,7 +51,8 @@ _TAIL = """
 
 `TARGET` is the board under test. `PEER` is a second one, for the radio: frames both ways on channels 11 to 26, and none
 between different channels; two emulated boards can be each other's, too (`TARGET=qemu_an386 PEER=qemu_an386`). `ASK=1`
-asks you to pull a plug where a test is about that. What a target lacks is skipped and listed with its reason.
+asks you to pull a plug where a test is about that. What a target lacks is skipped and listed with its reason. A port
+that is not there, or where nobody answers, ends the run in one message before any test.
 
 `RADIO` is an nRF52840 DK with the bridge image, this machine's radio, for a join over the air: the board under test is
 provisioned over its console, joins through a border router that has that radio, a registrar and a MASA, and says
@@ -68,8 +69,9 @@ KiB, too small for a join: [boards/nrf52840_stock](../boards/nrf52840_stock/READ
 frozen; it joins and is a join proxy, seen in emulation. `mip` installs sources (firmware/package.json), about 500 kB
 of them, for boards with flash to spare.
 
-The tests keep their files apart from the board's store (`/store`) and its key page: its identity and its network stay.
-They do leave compiled tests and vectors in `/tests`, so that the next run is quicker.
+A board's files are where its port mounts its filesystem and starts: / on ours, `/flash` on many of upstream's. The tests
+keep theirs apart from the board's store (`store` there) and its key page: its identity and its network stay. They do
+leave compiled tests and vectors in `tests`, so that the next run is quicker.
 """
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
+ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(str(path) for path in (ROOT / "tests/hil").glob("test_target_*.py"))
 
 
