@@ -69,9 +69,9 @@ KiB, too small for a join: [boards/nrf52840_stock](../boards/nrf52840_stock/READ
 frozen; it joins and is a join proxy, seen in emulation. `mip` installs sources (firmware/package.json), about 500 kB
 of them, for boards with flash to spare.
 
-A board's files are where its port mounts its filesystem and starts: / on ours, `/flash` on many of upstream's. The tests
-keep theirs apart from the board's store (`store` there) and its key page: its identity and its network stay. They do
-leave compiled tests and vectors in `tests`, so that the next run is quicker.
+A board's files are where its port mounts its filesystem and starts: / on ours, `/flash` on many of upstream's. The
+tests keep theirs apart from the board's store (`store` there) and its key page: its identity and its network stay.
+They do leave compiled tests and vectors in `tests`, so that the next run is quicker.
 """
 
 

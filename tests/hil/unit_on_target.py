@@ -32,13 +32,20 @@ _NOT_IN_IMAGES = {
     "microbrew.radio.zep": "microbrew/radio/zep.py",
 }
 _VECTORS = "tests/vectors"
-_NO_ROOM = "the filesystem is too small for its vectors"
+_NO_ROOM = "the filesystem is too small for its files"
 # A signature by the pure backend on a slow chip, and then some.
 _SECONDS = 600.0
 
 
 class Lacking(Exception):
     """The target lacks something that the file needs; the text says what."""
+
+
+class NoRoom(Lacking):
+    """The file, or what it reads, does not fit into the target's filesystem."""
+
+    def __init__(self) -> None:
+        super().__init__(_NO_ROOM)
 
 
 class Needs:
@@ -94,7 +101,13 @@ class Runner:
         needs = Needs(path)
         with self._target.repl() as repl:
             repl.soft_reset()
-            self._bring(repl, needs)
+            try:
+                self._bring(repl, needs)
+            except Failed as error:
+                # Directories, too, take their blocks.
+                if re.match(r"OSError: (\[Errno )?28\b", error.traceback.strip().splitlines()[-1]):
+                    raise NoRoom from None
+                raise
             # What the package's own files left behind is not the test's heap.
             repl.soft_reset()
             lines: list[str] = []
@@ -133,7 +146,7 @@ class Runner:
         files = Files(repl)
         files.make_directory("tmp")
         if not self._send(files, wanted):
-            raise Lacking(_NO_ROOM)
+            raise NoRoom
         for name in sorted(needs.optional):
             # Best effort: a test that finds one missing says so.
             more = {name: (ROOT / name).read_bytes()}
@@ -191,4 +204,4 @@ def _lacking(output: str, heap: str) -> str | None:
     return _NO_ROOM if last.startswith("OSError: [Errno 2]") and "decoder_targets" in output else None
 
 
-__all__ = ["BoardError", "Lacking", "Runner", "run"]
+__all__ = ["BoardError", "Lacking", "NoRoom", "Runner", "run"]
