@@ -4,6 +4,7 @@ Every verb of the facade becomes one line at the target's REPL. What the target 
 """
 
 import importlib.util
+import sys
 import unittest
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,6 +152,9 @@ class WireRunner:
 
 def _load(path: Path) -> ModuleType:
     """A test module anew, so that nobody else's is changed."""
+    # As pytest does for who runs it: there are modules beside it that it asks for.
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
     spec = importlib.util.spec_from_file_location("by_wire_" + path.stem, path)
     assert spec is not None
     assert spec.loader is not None
