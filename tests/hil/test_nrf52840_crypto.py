@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TARGET = "nrf52840-emulated"
 FILES = {
     "unittest.py": "tests/micropython/unittest.py",
+    "backends.py": "tests/unit/backends.py",
     **{f"tests/vectors/{name}.json": f"tests/vectors/{name}.json" for name in ("crypto", "curve25519")},
     **{f"test_crypto_{name}.py": f"tests/unit/test_crypto_{name}.py" for name in ("facade", "negative", "vectors")},
 }
