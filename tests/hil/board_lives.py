@@ -83,11 +83,10 @@ class BoardLives(BoardNetwork):
             return not process.running or bool(life.proxying if until is None else until(life))
 
         try:
-            try:
-                await self._until(ended, what, PATIENCE)
-            except AssertionError as error:
-                raise AssertionError(f"{error}\n{name}: {' | '.join(life.lines[-12:])}") from None
+            await self._until(ended, what, PATIENCE)
             life.status = process.status
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{name}: {' | '.join(life.lines[-12:])}") from None
         finally:
             await process.kill()
         return life

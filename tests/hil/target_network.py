@@ -25,6 +25,7 @@ from microbrew_host.board.errors import BoardError  # noqa: E402
 from microbrew_host.board.files import Files  # noqa: E402
 from microbrew_host.board.packs import PRELUDE  # noqa: E402
 from microbrew_host.board.repl import Repl  # noqa: E402
+from microbrew_host.board.target import STORE as BOARD_STORE  # noqa: E402
 from microbrew_host.board.target import open_target  # noqa: E402
 from microbrew_host.demo import parts  # noqa: E402
 from microbrew_host.demo.scenario import free_ports  # noqa: E402
@@ -193,7 +194,7 @@ class TargetNetwork(Network):
 
     def own(self) -> str:
         """A digest of what the board is apart from these tests: its store, and the key on its key page."""
-        return self.on_target(_OWN % (self.target.store, self.target.store, self.target.emulated))
+        return self.on_target(_OWN % (BOARD_STORE, BOARD_STORE, self.target.emulated))
 
     @property
     def running(self) -> list[str]:

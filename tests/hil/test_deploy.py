@@ -19,7 +19,7 @@ from microbrew_host.board.errors import BoardError
 from microbrew_host.board.files import Files, digest
 from microbrew_host.board.packs import PRELUDE, Compiler, pack
 from microbrew_host.board.repl import heard
-from microbrew_host.board.target import Target, open_target
+from microbrew_host.board.target import STORE, Target, open_target
 from microbrew_host.factory import manufacturer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +71,7 @@ def test_a_board_runs_what_was_deployed_and_a_second_time_nothing_is_written(fla
             assert repl("import microbrew.node; print(microbrew.node.__file__)") == "/packs/microbrew/node.mpy"
             repl.soft_reset()
             record = repl(
-                PRELUDE + f"from microbrew.identity.store import Store\nprint(Store('{board.store}').names())"
+                PRELUDE + f"from microbrew.identity.store import Store\nprint(Store('{STORE}').names())"
             )
             assert record == "['factory']"
 

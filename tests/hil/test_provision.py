@@ -14,7 +14,7 @@ from microbrew_host import cli
 from microbrew_host.board.child import POWER_CUT_STATUS
 from microbrew_host.board.qemu import Qemu
 from microbrew_host.board.repl import Repl, heard
-from microbrew_host.board.target import open_target
+from microbrew_host.board.target import STORE, open_target
 from microbrew_host.factory import manufacturer
 from microbrew_host.factory.line import Order
 from microbrew_host.factory.provision import provision
@@ -78,7 +78,7 @@ def inventory(acme: Path) -> dict[str, bytes]:
 
 def private_key(target: str, flash: Path) -> bytes:
     with open_target(target, flash) as board, board.repl() as repl:
-        return bytes.fromhex(repl(READ_KEY % board.store))
+        return bytes.fromhex(repl(READ_KEY % STORE))
 
 
 def appears(key: bytes, line: bytes) -> bool:
@@ -186,7 +186,7 @@ def test_power_that_fails_at_any_write_leaves_it_blank_or_complete(need_target, 
 
 def test_openssl_reads_the_boards_request(target, tmp_path) -> None:
     with open_target(target, tmp_path / "flash") as board, board.repl() as repl:
-        der = Wire(repl, board.store).request("MB-0001", bytes(range(8)))
+        der = Wire(repl, STORE).request("MB-0001", bytes(range(8)))
     done = subprocess.run(
         ["openssl", "req", "-inform", "DER", "-verify", "-noout", "-subject"], input=der, capture_output=True
     )

@@ -161,7 +161,7 @@ def test_a_stranger_who_knows_c_r_cannot_end_a_session(acme, record, tmp_path):
             bad = await stranger.request(EDHOC, bytes((c_r,)) + b"\x41\x00", 65)
             assert edhoc_error(bad) == (1, "unknown session")
         # Nor can he fill the log.
-        assert len(events(server, "edhoc")) == server._config.limits.edhoc_burst
+        assert len(events(server, "edhoc")) == Limits().edhoc_burst
         assert (await pledge.message_3(response)).code == numbers.CHANGED
         pledge.close()
         stranger.close()

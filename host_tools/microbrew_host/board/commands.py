@@ -11,7 +11,7 @@ from microbrew.identity.store import Store
 from microbrew_host.board import deploy as deployment
 from microbrew_host.board.errors import BoardError
 from microbrew_host.board.packs import Compiler
-from microbrew_host.board.target import build_directory, open_target
+from microbrew_host.board.target import STORE, build_directory, open_target
 from microbrew_host.demo import parts
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Talk to boards.")
@@ -73,7 +73,7 @@ def deploy(
         if record is not None:
             # The whole node is imported by now; a small heap has no room for more.
             repl.soft_reset()
-            Wire(repl, board.store).place(record)
+            Wire(repl, STORE).place(record)
     print(
         f"{target}: {len(report.written)} of {report.files} files written, {report.bytes_written} of "
         f"{report.bytes_all} bytes, all read back; crypto {report.crypto}"

@@ -35,7 +35,7 @@ from microbrew_host.demo.process import ProcessError
 
 UNIX = "unix"
 QEMU = "qemu_an386"
-# Of device.py in boards/common.
+# Of device.py in boards/common: in the directory where a port starts, its filesystem's root, be it / as ours or /flash.
 STORE = "store"
 _UNIX_HEAP = "8M"
 _START_SECONDS = 20.0
@@ -44,11 +44,8 @@ _RETRY_SECONDS = 0.2
 
 class Target:
     """A board that runs. ``console``: path of the serial port with its REPL. ``radio``: that of its radio's wire, None
-    if its radio is not on a wire. ``store``: path of its store, in the directory where a port starts: its filesystem's
-    root, be it / as of ours or /flash. ``emulated``: no hardware. ``numbered``: its chip has a number of its own.
+    if its radio is not on a wire. ``emulated``: no hardware. ``numbered``: its chip has a number of its own.
     ``platform``: the directory in boards/ that its image is made from, None where nobody here knows that."""
-
-    store = STORE
 
     def __init__(
         self,

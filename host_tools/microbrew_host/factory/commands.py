@@ -126,14 +126,14 @@ def _provision_board(
     replace: bool,
 ) -> None:
     # Boards need packages that the rest does not.
-    from microbrew_host.board.target import open_target
+    from microbrew_host.board.target import STORE, open_target
     from microbrew_host.factory.provision import describe as sentence
     from microbrew_host.factory.provision import provision as provision_over
     from microbrew_host.factory.wire import Wire
 
     with open_target(name, flash) as board, board.repl() as repl:
         outcome = provision_over(
-            Wire(repl, board.store),
+            Wire(repl, STORE),
             maker,
             engine,
             order,

@@ -165,12 +165,14 @@ class Database:
             # What a failing statement says goes to logs and terminals, and its parameters are keys.
             self.engine: Engine = create_engine(url, hide_parameters=True)
             if self.engine.dialect.name == "sqlite":
-                file = _make_private(self.engine)
-                if group_sync and file is not None:
-                    self._group = GroupSync(lambda: _sync(f"{file}-wal"))
+                file = self.engine.url.database
+                if file and file != ":memory:":
+                    _make_private(Path(file))
+                    if group_sync:
+                        self._group = group = GroupSync(lambda: _sync(f"{file}-wal"))
+                        event.listen(self.engine, "commit", lambda connection: _sqlite_commit(connection, group))
                 event.listen(self.engine, "connect", self._sqlite_connect)
                 event.listen(self.engine, "begin", _sqlite_begin)
-                event.listen(self.engine, "commit", self._sqlite_commit)
             Base.metadata.create_all(self.engine)
         except (SQLAlchemyError, OSError, ImportError) as error:
             raise DatabaseError(f"cannot open the database {_shown(url)}: {str(error).splitlines()[0]}") from None
@@ -203,13 +205,6 @@ class Database:
             cursor.execute("PRAGMA " + pragma)
         cursor.close()
 
-    def _sqlite_commit(self, connection: Any) -> None:
-        driver = connection.connection
-        # Most transactions only read.
-        if self._group is not None and driver.total_changes != connection.info.get("changes"):
-            connection.info["changes"] = driver.total_changes
-            self._group.committed()
-
 
 def _shown(url: str) -> str:
     try:
@@ -218,20 +213,23 @@ def _shown(url: str) -> str:
         return "of the configuration"
 
 
-def _make_private(engine: Engine) -> str | None:
-    """The database's file, if it is one. It holds PSKs and link keys: nobody else may read it, from its first byte."""
-    name = engine.url.database
-    if not name or name == ":memory:":
-        return None
-    path = Path(name)
+def _make_private(path: Path) -> None:
+    # The file holds PSKs and link keys, so nobody else may read it, from its first byte on.
     path.touch(mode=0o600, exist_ok=True)
     path.chmod(0o600)
-    return name
 
 
 def _sqlite_begin(connection: Any) -> None:
     # Take the write lock at once: a read that later turns into a write could fail halfway under a second process.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _sqlite_commit(connection: Any, group: GroupSync) -> None:
+    changes = connection.connection.total_changes
+    # Most transactions only read. A connection's first may have made the tables, which is no change to the driver.
+    if changes != connection.info.get("changes"):
+        connection.info["changes"] = changes
+        group.committed()
 
 
 def _sync(path: str) -> None:

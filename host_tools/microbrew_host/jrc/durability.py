@@ -1,8 +1,7 @@
 """``GroupSync``: what was committed is on the disk before anything that rests on it leaves the registrar.
 
-A sync takes from a fraction of a millisecond to a tenth of a second on an SD card, and a join has about eight commits.
-So commits do not wait for the disk: answers do, all that are ready for one sync, while the registrar goes on with the
-next requests.
+A sync may take a tenth of a second, and a device that joins and registers causes seven commits. So commits do not wait
+for the disk: answers do, all that are ready for one sync, while the registrar goes on with the next requests.
 """
 
 from __future__ import annotations

@@ -73,8 +73,8 @@ class Route:
 
 class Site(interfaces.Resource):
     """What aiocoap hands every request to. ``routes``: path -> Route; ``combined(request, kid)`` takes message_3 out
-    of a request that begins with it (RFC 9668): (what is left, True) or (the final response, False). No answer leaves
-    before ``settled()`` returns; if that raises OSError, none does that rests on the database.
+    of a request that begins with it (RFC 9668): (what is left, True) or (the final response, False). No answer under
+    OSCORE leaves before ``settled()`` has returned; if that raises OSError, none does.
     """
 
     def __init__(
